@@ -1,0 +1,83 @@
+const kib = 1024;
+const mib = 1024 * kib;
+const secondMs = 1000;
+const minuteMs = 60 * secondMs;
+
+/**
+ * Every bound of the system, the same in every deployment. Nodes compare them when they meet: the certifier is a pure
+ * function of the log and of these, so two nodes that differ would decide differently. Bytes, counts and ms as named.
+ */
+export const limits = {
+  keyBytesMax: 2 * kib,
+  valueBytesMax: 896 * kib,
+  contentTypeBytesMax: 255,
+  /** Encoded write set with its keys. */
+  transactionBytesMax: mib - 64 * kib,
+  /** Encoded read keys, ranges and checks of one transaction. */
+  readSetBytesMax: mib,
+  /** One log entry, header and checksum included: one largest transaction always fits. */
+  entryBytesMax: mib,
+  mutationsMax: 1000,
+  checksMax: 1000,
+  /** Reads (points and ranges) of one one-shot request. */
+  readsMax: 1000,
+  /** Keys that one deleteRange may find at its origin's snapshot (ADR 0004). */
+  deleteRangeKeysMax: 10_000,
+  deleteRangesPerTransactionMax: 16,
+  ttlMsMax: 10 * 365 * 24 * 60 * minuteMs,
+
+  listEntriesMax: 1000,
+  listEntriesDefault: 100,
+  /** Values on one page of a list, or in the reads of one one-shot request; a page ends early at it. */
+  pageBytesMax: 4 * mib,
+  requestBodyBytesMax: 2 * mib,
+
+  transactionIdleMsMax: 30 * secondMs,
+  transactionTotalMsMax: 5 * minuteMs,
+  /** Open interactive transactions of one keyspace on one node. */
+  openTransactionsMax: 1000,
+  /** Ended interactive transactions whose end (expired, rolled back) a node still remembers. */
+  endedTransactionsMax: 10_000,
+
+  causalTimeoutMsDefault: 5 * secondMs,
+  causalTimeoutMsMax: 60 * secondMs,
+  /** Reads of one keyspace that wait for a seqno on one node. */
+  causalWaitersMax: 10_000,
+  /** How long COMMIT waits for its outcome before it answers COMMIT_OUTCOME_UNKNOWN. */
+  commitTimeoutMs: 10 * secondMs,
+
+  /** Submissions of one keyspace on one node without an outcome. */
+  submissionsMax: 4096,
+  submissionBytesMax: 64 * mib,
+  /** Requests waiting at a sequencer for the append in flight, and their bytes. */
+  sequencerQueueMax: 16_384,
+  sequencerQueueBytesMax: 128 * mib,
+
+  /** Committed transactions, and their keys, that a certification index covers. */
+  windowTransactionsMax: 100_000,
+  windowKeysMax: 500_000,
+  windowDeletedRangesMax: 1_000,
+
+  /** Outcomes of transaction ids, in log time, and never less than the minimum. */
+  outcomesMsMax: 24 * 60 * minuteMs,
+  outcomesMsMin: 15 * minuteMs,
+  /** How far an id's time may be ahead of log time. */
+  idAheadMsMax: minuteMs,
+  /** A node whose clock is further than this from the peers that it reaches does not lead. */
+  clockSkewMsMax: 10 * secondMs,
+
+  /** One group that an applier brings into the store in one batch. */
+  applyGroupBytesMax: 4 * mib,
+  /** Entries that a follower has received and not applied; above it the stream is paused. */
+  followerQueueBytesMax: 16 * mib,
+  /** Entries read at once from a log for one follower. */
+  feedReadBytesMax: mib,
+
+  peerMessageBytesMax: 4 * mib,
+  peerStreamQueueBytesMax: 64 * mib,
+} as const;
+
+/** Covers what every node must agree on: all of it. */
+export function limitsFingerprint(): string {
+  return JSON.stringify(limits);
+}

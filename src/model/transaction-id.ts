@@ -1,0 +1,31 @@
+import { uuidFromBytes, uuidToBytes, type NodeId, type TransactionId } from './ids.js';
+
+/**
+ * A UUIDv7 (RFC 9562) of a moment and 10 random bytes. The last two bytes are the tag of the node that minted it, so
+ * that a node that is asked for another's interactive transaction can name that node; the tag promises nothing else.
+ */
+export function mintTransactionId(timeMs: number, random: Uint8Array, node: NodeId): TransactionId {
+  const bytes = Buffer.alloc(16);
+  bytes.writeUIntBE(timeMs, 0, 6);
+  bytes.set(random.subarray(0, 8), 6);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x70;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  bytes.writeUInt16BE(nodeTag(node), 14);
+  return uuidFromBytes(bytes) as TransactionId;
+}
+
+/** The moment of an id's making by its minter's clock, ms since the Unix epoch. */
+export function transactionTimeMs(id: TransactionId): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
+/** FNV-1a of the node's id, folded to 16 bits. Configuration refuses two nodes of one tag. */
+export function nodeTag(node: NodeId): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < node.length; i++) hash = Math.imul(hash ^ node.charCodeAt(i), 0x01000193) >>> 0;
+  return (hash ^ (hash >>> 16)) & 0xffff;
+}
+
+export function tagOfTransaction(id: TransactionId): number {
+  return uuidToBytes(id).readUInt16BE(14);
+}

@@ -1,0 +1,41 @@
+import type { Epoch, LogPosition } from '../model/ids.js';
+
+/** What an append is fenced by. Its meaning is the adapter's own. */
+export interface Fence {
+  readonly nonce: Buffer;
+  readonly token: unknown;
+}
+
+export interface LogTail {
+  /** −1 when the log is empty. */
+  readonly position: number;
+  readonly seqno: number;
+  readonly epoch: Epoch;
+  readonly chainHash: Buffer;
+}
+
+/**
+ * The durable, dense sequence of a keyspace's entries; the only source of truth. One append at a time.
+ *
+ * The fence is checked atomically with the append, in the log itself: leases and timers are liveness only.
+ */
+export interface OrderedLog {
+  /**
+   * Takes the role for `nonce` (16 bytes, fresh per election). 'not now' when another holds it, or when the log cannot
+   * be led from here (an empty history, damage): then `why` says so for the operator.
+   */
+  lead(nonce: Buffer): Promise<{ readonly fence: Fence } | { readonly notNow: string }>;
+  /**
+   * Makes the entry durable at `position`, which must follow the tail. Repeats the same bytes until it knows:
+   * 'durable': it is in the log and will stay. 'deposed': another leads, this entry is not in the log under this fence and
+   * never will be. Rejects only when the log was closed meanwhile; the outcome is then unknown.
+   */
+  append(fence: Fence, position: LogPosition, entry: Uint8Array): Promise<'durable' | 'deposed'>;
+  /** Entries from `from` on, in order, about `bytesMax` at most and at least one if there is one; 'trimmed' when `from` is no longer kept. */
+  read(from: LogPosition, bytesMax: number): Promise<readonly Uint8Array[] | 'trimmed'>;
+  /** The durable end, linearizable: at least what was durable anywhere when the call began. */
+  tail(): Promise<LogTail>;
+  /** Drops entries below `upTo` (exclusive), never the newest. 'deposed' as for append. */
+  trim(fence: Fence, upTo: LogPosition): Promise<'done' | 'deposed'>;
+  close(): Promise<void>;
+}
