@@ -1,9 +1,17 @@
-/** The end of a switch over a union: a new member that is not handled fails the type check, and at run time throws. */
+/** Ends a switch over a discriminated union: a new member becomes a compile error here. Reached only by a bug, so it throws. */
 export function assertNever(value: never): never {
-  throw new Error(`unexpected value: ${JSON.stringify(value)}`);
+  throw new Error(`unexpected value: ${describe(value)}`);
 }
 
 /** Throws a bug's error when `condition` is false; never for bad input. */
 export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new Error(`assertion failed: ${message}`);
+}
+
+function describe(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
 }
