@@ -1,0 +1,202 @@
+import type { Result } from '../model/errors.js';
+import type { Gtid } from '../model/gtid.js';
+import type { KeyspaceId, KeyspaceName, NodeId, RegionId, Seqno, TransactionId } from '../model/ids.js';
+import type { Key, KeyRange } from '../model/keys.js';
+import type { AbortCode, Conflict, MutationResults } from '../model/outcome.js';
+import type { AtomicKind, VersionedValue } from '../model/value.js';
+import type { Isolation } from '../model/write-set.js';
+
+/** What the APIs ask of a node, per keyspace. Inputs are checked against `limits` here; the shapes are the API's to check. */
+export interface KeyspaceService {
+  readonly name: KeyspaceName;
+  status(): KeyspaceStatus;
+  /** Point reads in one snapshot. */
+  read(keys: readonly Key[], freshness: Freshness): Promise<Result<SnapshotRead>>;
+  /** One page of present keys, in one snapshot. */
+  list(range: KeyRange, options: ListOptions): Promise<Result<ListPage>>;
+  /** One-shot: reads, checks and mutations in one transaction. Without mutations the sequencer is not asked. */
+  transact(request: TransactRequest): Promise<Result<Committed>>;
+  /** Opens an interactive transaction on this node. */
+  begin(options: BeginOptions): Promise<Result<InteractiveTransaction>>;
+  /** The interactive transaction, as long as it is open here; TRANSACTION_NOT_FOUND, _EXPIRED or _FINISHED else. */
+  open(id: TransactionId): Result<InteractiveTransaction>;
+  /** COMMIT of an interactive transaction; of an id that is not open here: resolves it (its outcome, else a tombstone). */
+  commit(id: TransactionId): Promise<Result<Committed>>;
+  /** Like `commit`; the value is the state that the id then has (it may turn out committed). */
+  rollback(id: TransactionId): Promise<Result<TransactionState>>;
+  /** Open here, an outcome, or unknown; never an error for a well-formed id. */
+  transactionState(id: TransactionId): TransactionState;
+  /** Present only by the operator's word or a test: SHA-256 of the state at the applied seqno. */
+  stateHash(): Promise<{ readonly hash: string; readonly keys: number; readonly gtid: Gtid }>;
+}
+
+export interface Freshness {
+  /** Wait until everything committed before the call began is applied. */
+  readonly causal: boolean;
+  /** A causality token: at least this new. Its history is judged at once. */
+  readonly token: Gtid | undefined;
+  /** ms, 1 to limits.causalTimeoutMsMax. */
+  readonly timeoutMs: number;
+}
+
+export interface SnapshotRead {
+  /** Of the snapshot. */
+  readonly gtid: Gtid;
+  /** In the order of the keys asked for; undefined: absent. */
+  readonly values: readonly (VersionedValue | undefined)[];
+}
+
+export interface ListOptions extends Freshness {
+  /** 1 to limits.listEntriesMax. */
+  readonly limit: number;
+  readonly reverse: boolean;
+}
+
+export interface ListPage {
+  readonly gtid: Gtid;
+  readonly entries: readonly { readonly key: Key; readonly value: VersionedValue }[];
+  /** Where the next page goes on: the rest of the range; undefined when this was the last. */
+  readonly rest: KeyRange | undefined;
+}
+
+/** A mutation as an app asks for it. */
+export type MutationRequest =
+  | {
+      readonly kind: 'set';
+      readonly key: Key;
+      readonly bytes: Uint8Array;
+      readonly contentType: string;
+      readonly ttlMs: number | undefined;
+    }
+  | { readonly kind: 'delete'; readonly key: Key }
+  | { readonly kind: 'deleteRange'; readonly range: KeyRange }
+  | {
+      readonly kind: AtomicKind;
+      readonly key: Key;
+      readonly operand: bigint;
+      readonly ttlMs: number | undefined;
+    };
+
+/** `version: undefined` demands that the key is absent; 'present' that it is there at any version. */
+export interface Check {
+  readonly key: Key;
+  readonly expect: { readonly version: Seqno } | 'absent' | 'present';
+}
+
+export type ReadRequest =
+  | { readonly kind: 'key'; readonly key: Key }
+  | { readonly kind: 'range'; readonly range: KeyRange; readonly limit: number; readonly reverse: boolean };
+
+export interface TransactRequest extends Freshness {
+  /** Minted by the node when undefined. */
+  readonly id: TransactionId | undefined;
+  /** True when this may be the repetition of an attempt (an Idempotency-Key always may be). */
+  readonly mayBeRetry: boolean;
+  readonly isolation: Isolation;
+  readonly reads: readonly ReadRequest[];
+  readonly checks: readonly Check[];
+  readonly mutations: readonly MutationRequest[];
+  /** What the client sent, in pieces that no other request shares; compared when an id comes again. */
+  readonly content: readonly (Uint8Array | string)[];
+}
+
+export type ReadAnswer =
+  | { readonly kind: 'key'; readonly key: Key; readonly value: VersionedValue | undefined }
+  | { readonly kind: 'range'; readonly entries: ListPage['entries']; readonly rest: KeyRange | undefined };
+
+export interface Committed {
+  readonly transactionId: TransactionId;
+  /** Of the commit; of the snapshot when there was nothing to write. */
+  readonly gtid: Gtid;
+  readonly seqno: Seqno;
+  /** Per mutation, in order. */
+  readonly results: MutationResults;
+  /** Per read of a one-shot, in order; empty when the answer is an earlier attempt's outcome. */
+  readonly reads: readonly ReadAnswer[];
+}
+
+export interface BeginOptions extends Freshness {
+  readonly isolation: Isolation;
+  /** Idle limit in ms, at most limits.transactionIdleMsMax; undefined: that. */
+  readonly idleTimeoutMs: number | undefined;
+}
+
+/** Every call renews the idle limit, and answers TRANSACTION_ABORTED once the transaction is doomed. */
+export interface InteractiveTransaction {
+  readonly id: TransactionId;
+  readonly snapshot: Gtid;
+  get(key: Key): Promise<Result<VersionedValue | undefined>>;
+  /** Sees the transaction's own writes; what was scanned joins the read set. */
+  list(
+    range: KeyRange,
+    options: { readonly limit: number; readonly reverse: boolean },
+  ): Promise<Result<ListPage>>;
+  mutate(mutation: MutationRequest): Promise<Result<void>>;
+}
+
+export type TransactionState =
+  | { readonly state: 'open'; readonly snapshot: Gtid }
+  | {
+      readonly state: 'committed';
+      readonly gtid: Gtid;
+      readonly seqno: Seqno;
+      readonly results: MutationResults;
+    }
+  | { readonly state: 'aborted'; readonly code: AbortCode; readonly conflict: Conflict | undefined }
+  | { readonly state: 'unknown' };
+
+/** 'no-history': the keyspace was never initialised here or at its home. */
+export type ReplicaState =
+  'no-history' | 'joining' | 'catching-up' | 'synced' | 'draining' | 'inconsistent' | 'damaged';
+
+export interface KeyspaceStatus {
+  readonly name: KeyspaceName;
+  readonly uuid: KeyspaceId | undefined;
+  readonly home: RegionId;
+  readonly log: 'embedded' | 'etcd' | 'memory';
+  readonly epoch: number;
+  /** The node that sequences, as far as this node knows. */
+  readonly sequencer: NodeId | undefined;
+  readonly state: ReplicaState;
+  /** Why the state is what it is, or why writes are refused; undefined when all is well. */
+  readonly detail: string | undefined;
+  readonly applied: Seqno;
+  readonly tail: Seqno;
+  readonly position: number;
+  /** ms since this node last heard from the sequencer; undefined when never. */
+  readonly stalenessMs: number | undefined;
+  readonly writable: boolean;
+}
+
+export interface PeerStatus {
+  readonly node: NodeId;
+  readonly region: RegionId;
+  readonly reachable: boolean;
+  /** Through the nodes' own links; undefined before the first exchange. */
+  readonly roundTripMs: number | undefined;
+  readonly clockSkewMs: number | undefined;
+  readonly keyspaces: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly applied: number;
+    readonly position: number;
+    readonly epoch: number;
+    readonly sequencing: boolean;
+    readonly detail: string | undefined;
+  }[];
+}
+
+/** A node as the APIs see it. */
+export interface NodeService {
+  readonly cluster: string;
+  readonly node: NodeId;
+  readonly region: RegionId;
+  readonly version: string;
+  keyspace(name: string): KeyspaceService | undefined;
+  keyspaces(): readonly KeyspaceService[];
+  /** The node that minted an id, when its tag is that of a node of this cluster, with its public HTTP address. */
+  minterOf(id: TransactionId): { readonly node: NodeId; readonly httpAddress: string } | undefined;
+  /** This node first. */
+  peers(): readonly PeerStatus[];
+  readonly draining: boolean;
+}
