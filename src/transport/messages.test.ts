@@ -71,6 +71,7 @@ const submission = fc.record({
   checkKeys: fc.array(bytes, { maxLength: 4 }),
   retry: flag,
   resolveId: uuidOrNone,
+  resolveAs: bytes,
 });
 
 const certifyFromNode: fc.Arbitrary<CertifyFromNode> = fc.oneof(

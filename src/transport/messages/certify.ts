@@ -84,7 +84,7 @@ export interface SubmissionBatch {
   readonly submissions: readonly Submission[];
 }
 
-/** One transaction to certify, or one id to resolve: then `resolveId` has 16 bytes and the rest is empty. */
+/** One transaction to certify, or one id to resolve: then `resolveId` has 16 bytes and of the rest only `resolveAs` counts. */
 export interface Submission {
   readonly writeSet: Uint8Array;
   readonly readKeys: readonly Uint8Array[];
@@ -92,6 +92,8 @@ export interface Submission {
   readonly checkKeys: readonly Uint8Array[];
   readonly retry: boolean;
   readonly resolveId: Uint8Array;
+  /** With `resolveId`: the abort that a tombstone is to carry, encoded as in a tombstone; empty: rolled back, for every content. */
+  readonly resolveAs: Uint8Array;
 }
 
 /** From `start` inclusive to `end` exclusive; `end` says nothing when `unbounded`. */
@@ -167,6 +169,7 @@ interface WireSubmission {
   readonly checkKeys: readonly WireBytes[];
   readonly retry: boolean;
   readonly resolveId: WireBytes;
+  readonly resolveAs: WireBytes;
 }
 
 const fromSequencer = wireType<WireFromSequencer>('CertifyFromSequencer');
@@ -269,5 +272,6 @@ function submissionOf(wire: WireSubmission): Submission {
     checkKeys: wire.checkKeys.map(bytesOf),
     retry: wire.retry,
     resolveId: uuidOrNoneOf(wire.resolveId, 'submission.resolve_id'),
+    resolveAs: bytesOf(wire.resolveAs),
   };
 }
