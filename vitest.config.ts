@@ -14,13 +14,20 @@ export default defineConfig({
   test: {
     passWithNoTests: false,
     projects: [
-      { test: { ...shared, name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: {
+          ...shared,
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/support/**/*.test.ts', 'test/golden/**/*.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
       { test: { ...shared, name: 'tidy', include: ['test/tidy/**/*.test.ts'] } },
       {
         test: {
           ...shared,
           name: 'conformance',
-          include: ['test/conformance/**/*.test.ts', 'test/golden/**/*.test.ts', 'test/support/**/*.test.ts'],
+          include: ['test/conformance/**/*.test.ts'],
           testTimeout: 60_000,
         },
       },
