@@ -16,6 +16,7 @@ export class ByteWriter {
     return this.#length;
   }
 
+  /** Where the next `count` bytes go. HAZARD: may replace the buffer, so call it before naming `this.#buffer`. */
   #reserve(count: number): number {
     const at = this.#length;
     this.#length += count;
@@ -28,12 +29,14 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
-    this.#buffer[this.#reserve(1)] = value;
+    const at = this.#reserve(1);
+    this.#buffer[at] = value;
     return this;
   }
 
   u32(value: number): this {
-    this.#buffer.writeUInt32BE(value, this.#reserve(4));
+    const at = this.#reserve(4);
+    this.#buffer.writeUInt32BE(value, at);
     return this;
   }
 
@@ -46,7 +49,8 @@ export class ByteWriter {
   }
 
   i64(value: bigint): this {
-    this.#buffer.writeBigInt64BE(value, this.#reserve(8));
+    const at = this.#reserve(8);
+    this.#buffer.writeBigInt64BE(value, at);
     return this;
   }
 
@@ -61,7 +65,8 @@ export class ByteWriter {
   }
 
   raw(bytes: Uint8Array): this {
-    this.#buffer.set(bytes, this.#reserve(bytes.length));
+    const at = this.#reserve(bytes.length);
+    this.#buffer.set(bytes, at);
     return this;
   }
 
@@ -72,8 +77,13 @@ export class ByteWriter {
 
   /** A latin1 string (keys and ASCII names): length as a varint, then one byte per char. */
   latin1(text: string): this {
-    this.varint(text.length);
-    this.#buffer.write(text, this.#reserve(text.length), text.length, 'latin1');
+    return this.varint(text.length).rawLatin1(text);
+  }
+
+  /** A latin1 string without its length. */
+  rawLatin1(text: string): this {
+    const at = this.#reserve(text.length);
+    this.#buffer.write(text, at, text.length, 'latin1');
     return this;
   }
 

@@ -108,16 +108,24 @@ function encodeItem(writer: ByteWriter, item: EntryItem): void {
 
 /** Reads header and content and verifies the checksum; write sets share memory with `bytes`. Throws MalformedBytes. */
 export function decodeEntry(bytes: Uint8Array): Entry {
-  const header = decodeEntryHeader(bytes);
+  const header = verifyEntryBytes(bytes);
   const reader = new ByteReader(bytes, headerBytes - 4);
   const content = new ByteReader(reader.raw(reader.u32()));
+  const decoded = decodeContent(header.kind, content);
+  content.end('the content of an entry');
+  return { ...header, content: decoded };
+}
+
+/** Reads the header and verifies the checksum over all bytes, without reading the content. Throws MalformedBytes. */
+export function verifyEntryBytes(bytes: Uint8Array): EntryHeader {
+  const header = decodeEntryHeader(bytes);
+  const reader = new ByteReader(bytes, headerBytes - 4);
+  reader.raw(reader.u32());
   const stored = reader.u32();
   reader.end('an entry');
   const computed = crc32(bytes.subarray(0, bytes.length - checksumBytes));
   if (stored !== computed) throw new MalformedBytes(`checksum of entry ${header.position} is wrong`);
-  const decoded = decodeContent(header.kind, content);
-  content.end('the content of an entry');
-  return { ...header, content: decoded };
+  return header;
 }
 
 /** Reads the header alone; the checksum is not verified. Throws MalformedBytes. */
