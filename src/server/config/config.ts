@@ -1,0 +1,76 @@
+import type { KeyspaceName, NodeId, RegionId } from '../../model/ids.js';
+import type { LogLevel } from '../../runtime/system/logger.js';
+import type { Address } from './address.js';
+
+/** What every node of a cluster is told alike: `regions/cluster.yaml`, validated. */
+export interface ClusterConfig {
+  /** The file's path as it was given; for messages. */
+  readonly file: string;
+  readonly name: string;
+  /** At least one, each with at least one node, in the file's order. */
+  readonly regions: readonly RegionConfig[];
+  /** The nodes of all regions, in the file's order. Ids, tags and addresses differ. */
+  readonly nodes: readonly ClusterNode[];
+  /** At least one, in the file's order. */
+  readonly keyspaces: readonly KeyspaceConfig[];
+  /** Emulated round trips between regions on one machine; empty when the file has none. */
+  readonly roundTrips: readonly RoundTrip[];
+}
+
+export interface RegionConfig {
+  readonly id: RegionId;
+  readonly nodes: readonly ClusterNode[];
+}
+
+/** A node as the others, and the apps, find it. */
+export interface ClusterNode {
+  readonly id: NodeId;
+  readonly region: RegionId;
+  /** Public HTTP address; MERIDIAN_HTTP_ADDRESSES overrides. */
+  readonly http: Address;
+  /** Address that the other nodes dial; MERIDIAN_PEER_ADDRESSES overrides. */
+  readonly peer: Address;
+}
+
+export interface KeyspaceConfig {
+  readonly name: KeyspaceName;
+  readonly home: RegionId;
+  /** The node of the home region that sequences: with the embedded log the only one that can. */
+  readonly node: NodeId;
+  readonly log: 'embedded';
+}
+
+/** Between two regions, both ways. */
+export interface RoundTrip {
+  readonly between: readonly [RegionId, RegionId];
+  /** > 0, at most 10,000. */
+  readonly ms: number;
+}
+
+/** What one node is told: `regions/<region>.yaml` and the environment, validated against the cluster. */
+export interface NodeConfig {
+  readonly file: string;
+  readonly id: NodeId;
+  readonly region: RegionId;
+  readonly http: { readonly listen: Address };
+  readonly peer: { readonly listen: Address };
+  /** As given; a relative path begins at the working directory. */
+  readonly dataDirectory: string;
+  /** Which peers the home of an embedded log compares itself with before its first append. */
+  readonly startCompare: StartCompare;
+  readonly logLevel: LogLevel;
+}
+
+/** `reachable`: those that answer within 5 s; `all`: every node of the cluster, however long it takes. */
+export type StartCompare = 'reachable' | 'all';
+
+export const startCompares = ['reachable', 'all'] as const satisfies readonly StartCompare[];
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const satisfies readonly LogLevel[];
+
+/** The round trip between two regions, ms; 0 within a region and where none is configured. */
+export function roundTripMs(cluster: ClusterConfig, a: RegionId, b: RegionId): number {
+  const found = cluster.roundTrips.find(
+    ({ between: [x, y] }) => (x === a && y === b) || (x === b && y === a),
+  );
+  return found?.ms ?? 0;
+}
