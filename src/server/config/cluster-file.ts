@@ -5,7 +5,7 @@ import { formatAddress, parseAddress, type Address } from './address.js';
 import type { ClusterConfig, ClusterNode, KeyspaceConfig, RegionConfig, RoundTrip } from './config.js';
 import { allowed, type Checked, type ConfigProblem } from './problem.js';
 import { clusterSchema } from './schema.js';
-import { parseYamlFile, readYamlFile, type SettingPath, type YamlFile } from './yaml-file.js';
+import { formatPath, parseYamlFile, readYamlFile, type SettingPath, type YamlFile } from './yaml-file.js';
 
 type Content = Static<typeof clusterSchema>;
 
@@ -55,7 +55,7 @@ function readRegions(content: Content, findings: Findings): RegionConfig[] {
     }
     const key = formatAddress(address).toLowerCase();
     const holder = addresses.get(key);
-    if (holder === undefined) addresses.set(key, path.join('.'));
+    if (holder === undefined) addresses.set(key, formatPath(path));
     else findings.add(path, `${text} is already the address of ${holder}; every address may stand once`);
     return address;
   };

@@ -88,7 +88,7 @@ function locate(document: Document, path: SettingPath): number | undefined {
   return offset;
 }
 
-function formatPath(path: SettingPath): string {
+export function formatPath(path: SettingPath): string {
   return path.reduce<string>(
     (text, step) => (typeof step === 'number' ? `${text}[${step}]` : text === '' ? step : `${text}.${step}`),
     '',
