@@ -14,6 +14,11 @@ export interface LogTail {
   readonly chainHash: Buffer;
 }
 
+/** The log was closed; what an append had come to is unknown. */
+export class LogClosed extends Error {
+  override readonly name = 'LogClosed';
+}
+
 /**
  * The durable, dense sequence of a keyspace's entries; the only source of truth. One append at a time.
  *
@@ -28,7 +33,8 @@ export interface OrderedLog {
   /**
    * Makes the entry durable at `position`, which must follow the tail. Repeats the same bytes until it knows:
    * 'durable': it is in the log and will stay. 'deposed': another leads, this entry is not in the log under this fence and
-   * never will be. Rejects only when the log was closed meanwhile; the outcome is then unknown.
+   * never will be. Rejects with LogClosed when the log was closed meanwhile (the outcome is then unknown), with the storage's
+   * own error when damage stops the log, and with a bug's error, nothing appended, when the entry does not follow.
    */
   append(fence: Fence, position: LogPosition, entry: Uint8Array): Promise<'durable' | 'deposed'>;
   /** Entries from `from` on, in order, about `bytesMax` at most and at least one if there is one; 'trimmed' when `from` is no longer kept. */

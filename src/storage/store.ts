@@ -49,8 +49,15 @@ export class EntriesDoNotFollow extends Error {
   override readonly name = 'EntriesDoNotFollow';
 }
 
+/** The store, or the LevelDB that a snapshot was taken of, is closed; a new snapshot after `recover` can be read again. */
+export class StoreClosed extends Error {
+  override readonly name = 'StoreClosed';
+}
+
 export interface KeyspaceStore {
   readonly head: Head;
+  /** What was found wrong with the store, at any read; from then on nothing more is applied and it must not be served. */
+  readonly damage: string | undefined;
 
   /**
    * Applies entries that follow the head, in order, in one atomic synced batch: entries, data, outcomes, head. One call
@@ -58,8 +65,19 @@ export interface KeyspaceStore {
    * order. Throws EntriesDoNotFollow, ApplyFailed (the store is then halted).
    */
   apply(entries: readonly Uint8Array[]): Promise<readonly AppliedEntry[]>;
-  /** After ApplyFailed: closes, reopens, verifies, syncs; what it then finds is durable, and listeners hear of entries that they have not seen. */
+  /**
+   * After ApplyFailed: closes, reopens, verifies, syncs; what it then finds is durable, and listeners hear of entries that
+   * they have not seen. Snapshots taken before are closed: their reads throw StoreClosed. Throws ApplyFailed when the
+   * database cannot be opened or written (try again later), StoreDamaged when it is not what it was. Does nothing on a
+   * store that is not halted.
+   */
   recover(): Promise<Head>;
+  /** Records who may append, durably. Throws ApplyFailed. */
+  elect(nonce: Buffer): Promise<void>;
+  /** The nonce of the last `elect`, also of one before a restart. */
+  readonly election: Buffer | undefined;
+  /** Drops the entries below `upTo` (exclusive), never the newest, and the outcomes of ids below the id floor. Throws ApplyFailed. */
+  trim(upTo: LogPosition): Promise<void>;
   /** Called after each durable apply, in order. Returns its removal. */
   onApplied(listener: AppliedListener): () => void;
 
@@ -67,18 +85,20 @@ export interface KeyspaceStore {
   snapshot(): StoreSnapshot;
   /** Undefined when the id's outcome is not in the store. */
   outcome(id: TransactionId): LoggedOutcome | undefined;
-  /** Encoded entries from `from` on, whole, at least one when there is one, about `bytesMax` at most. */
+  /** Encoded entries from `from` on, whole, checksums verified, at least one when there is one, about `bytesMax` at most; none when `from` is not kept. */
   entries(from: LogPosition, bytesMax: number): Promise<Uint8Array[]>;
   /** The header of one entry that is kept. */
   entryHeader(position: LogPosition): EntryHeader | undefined;
   /** The chain hash after the entry at `position`, as long as it is kept; the zero hash for −1. */
   chainHashAt(position: number): Buffer | undefined;
+  /** Keys whose expiry is not after `beforeMs`, oldest expiry first, at most `countMax`. */
+  expired(beforeMs: number, countMax: number): Promise<Key[]>;
   /** The oldest position kept; head.position + 1 when none is. */
   readonly oldestPosition: number;
   close(): Promise<void>;
 }
 
-/** One state, at one seqno. Reads after `release` throw. */
+/** One state, at one seqno. Reads after `release` throw StoreClosed, damaged records StoreDamaged. */
 export interface StoreSnapshot {
   readonly head: Head;
   get(key: Key): VersionedValue | undefined;

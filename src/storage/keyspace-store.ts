@@ -1,0 +1,314 @@
+import { entryHash, verifyEntryBytes, zeroHash, type EntryHeader } from '../model/entry.js';
+import type { LogPosition, TransactionId } from '../model/ids.js';
+import type { Key } from '../model/keys.js';
+import type { LoggedOutcome } from '../model/outcome.js';
+import type { Logger } from '../runtime/runtime.js';
+import { readEntries } from './entry-reader.js';
+import { evaluate } from './evaluate.js';
+import { findDue, hintHolds } from './expiry.js';
+import { decodeFollowing } from './follow.js';
+import { groupOperations, readBase, type Operation } from './group.js';
+import {
+  decodeStoredOutcome,
+  electionKey,
+  encodeElection,
+  encodeFormat,
+  encodeHead,
+  entryKey,
+  formatKey,
+  headKey,
+  outcomeKey,
+  type HeadRecord,
+} from './layout.js';
+import { openError, readError } from './level-errors.js';
+import { readApplied } from './recovered.js';
+import { SharedState } from './shared-state.js';
+import { SnapshotReader } from './snapshot-reader.js';
+import {
+  ApplyFailed,
+  StoreClosed,
+  StoreDamaged,
+  type AppliedEntry,
+  type AppliedListener,
+  type Database,
+  type Head,
+  type KeyspaceStore,
+  type OpenDatabase,
+  type StoreSnapshot,
+} from './store.js';
+import { flushToTables, trimOperations } from './trim.js';
+import { Turns } from './turns.js';
+import { verifyDatabase, type Verified } from './verify.js';
+
+/** Opens and verifies a keyspace's store. Throws StoreDamaged, or LevelDB's error when it does not open. */
+export async function openKeyspaceStore(openDatabase: OpenDatabase, logger: Logger): Promise<KeyspaceStore> {
+  const { database, verified } = await openVerified(openDatabase);
+  return new LevelKeyspaceStore({ openDatabase, logger, database, verified });
+}
+
+interface Opened {
+  readonly database: Database;
+  readonly verified: Verified;
+}
+
+async function openVerified(openDatabase: OpenDatabase): Promise<Opened> {
+  let database: Database;
+  try {
+    database = await openDatabase();
+  } catch (error) {
+    throw openError(error);
+  }
+  try {
+    return { database, verified: await verifyDatabase(database) };
+  } catch (error) {
+    await database.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+type Condition = 'serving' | 'halted' | 'closed';
+
+class LevelKeyspaceStore implements KeyspaceStore {
+  readonly #openDatabase: OpenDatabase;
+  readonly #logger: Logger;
+  readonly #turns = new Turns();
+  readonly #listeners = new Set<AppliedListener>();
+  #database: Database;
+  /** The state at the last durable apply that listeners know of. */
+  #state: SharedState;
+  #election: Buffer | undefined;
+  #condition: Condition = 'serving';
+  #damage: string | undefined;
+  #writing = false;
+  #staleHints: readonly Buffer[] = [];
+
+  constructor(made: Opened & { readonly openDatabase: OpenDatabase; readonly logger: Logger }) {
+    this.#openDatabase = made.openDatabase;
+    this.#logger = made.logger;
+    this.#database = made.database;
+    this.#election = made.verified.election;
+    this.#state = new SharedState(made.database, made.verified);
+  }
+
+  get head(): Head {
+    return this.#state.head;
+  }
+
+  get damage(): string | undefined {
+    return this.#damage;
+  }
+
+  get election(): Buffer | undefined {
+    return this.#election;
+  }
+
+  get oldestPosition(): number {
+    return this.#state.oldestPosition;
+  }
+
+  apply(entries: readonly Uint8Array[]): Promise<readonly AppliedEntry[]> {
+    return this.#turns.take(() => this.#apply(entries));
+  }
+
+  async #apply(entries: readonly Uint8Array[]): Promise<readonly AppliedEntry[]> {
+    this.#expectWritable();
+    if (entries.length === 0) return [];
+    const { decoded, head } = decodeFollowing(this.#state.head, entries);
+    const { oldestPosition, hashBeforeOldest } = this.#state;
+    const after: HeadRecord = { head, oldestPosition, hashBeforeOldest };
+    const base = await this.#reading(readBase(this.#state, decoded));
+    const effect = evaluate(decoded, base);
+    await this.#write(groupOperations(decoded, base, effect, after));
+    this.#advance(after);
+    const applied = decoded.map(({ entry, bytes }, i) => ({ entry, bytes, outcomes: effect.outcomes[i]! }));
+    this.#notify(applied);
+    return applied;
+  }
+
+  #expectWritable(): void {
+    if (this.#condition === 'closed') throw new StoreClosed('the store is closed');
+    if (this.#damage !== undefined) throw new StoreDamaged(this.#damage);
+    if (this.#condition === 'halted') throw new ApplyFailed('the store is halted until it has recovered');
+  }
+
+  /** One atomic synced batch. Whatever goes wrong with it leaves its outcome in doubt. */
+  async #write(operations: readonly Operation[]): Promise<void> {
+    const hints = this.#staleHints.map((key): Operation => ({ type: 'del', key }));
+    this.#staleHints = [];
+    this.#writing = true;
+    try {
+      await this.#database.batch([...hints, ...operations], { sync: true } as object);
+    } catch (error) {
+      this.#condition = 'halted';
+      this.#logger.error({ error }, 'a write to the store failed; it is halted until it has recovered');
+      throw new ApplyFailed(`the batch was not written, or perhaps it was: ${String(error)}`, { cause: error });
+    } finally {
+      this.#writing = false;
+    }
+  }
+
+  #advance(to: HeadRecord): void {
+    const before = this.#state;
+    this.#state = new SharedState(this.#database, to);
+    before.release();
+  }
+
+  #notify(applied: readonly AppliedEntry[]): void {
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(applied, this.#state.head);
+      } catch (error) {
+        this.#logger.error({ error }, 'a listener of applied entries failed');
+      }
+    }
+  }
+
+  onApplied(listener: AppliedListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  recover(): Promise<Head> {
+    return this.#turns.take(async () => {
+      if (this.#condition === 'closed') throw new StoreClosed('the store is closed');
+      if (this.#condition === 'halted') await this.#recover();
+      return this.#state.head;
+    });
+  }
+
+  async #recover(): Promise<void> {
+    const known = this.#state.head;
+    this.#state.invalidate();
+    this.#staleHints = [];
+    // A database that failed may fail to close too; opening it again tells whether that matters.
+    await this.#database.close().catch((error: unknown) => this.#logger.warn({ error }, 'closing failed'));
+    const { database, verified } = await openVerified(this.#openDatabase).catch((error: unknown) => {
+      throw this.#notRecovered(error);
+    });
+    this.#database = database;
+    try {
+      const state = new SharedState(database, verified);
+      const found = await readApplied(state, known);
+      const head = verified.head.keyspaceId === undefined ? undefined : encodeHead(verified);
+      const written = { key: head ? headKey : formatKey, value: head ?? encodeFormat() };
+      await database.batch([{ type: 'put', ...written }], { sync: true } as object);
+      this.#state = state;
+      this.#election = verified.election;
+      this.#condition = 'serving';
+      this.#logger.info({ position: verified.head.position, found: found.length }, 'the store has recovered');
+      if (found.length > 0) this.#notify(found);
+    } catch (error) {
+      throw this.#notRecovered(readError(error));
+    }
+  }
+
+  #notRecovered(error: unknown): Error {
+    if (error instanceof StoreDamaged) return this.#noteDamage(error);
+    return new ApplyFailed(`the store could not recover: ${String(error)}`, { cause: error });
+  }
+
+  #noteDamage(error: StoreDamaged): StoreDamaged {
+    if (this.#damage === undefined) this.#logger.error({ damage: error.message }, 'the store is damaged');
+    this.#damage ??= error.message;
+    return error;
+  }
+
+  #onReadError = (error: unknown): unknown => {
+    const known = readError(error);
+    return known instanceof StoreDamaged ? this.#noteDamage(known) : known;
+  };
+
+  async #reading<T>(read: Promise<T>): Promise<T> {
+    try {
+      return await read;
+    } catch (error) {
+      throw this.#onReadError(error);
+    }
+  }
+
+  elect(nonce: Buffer): Promise<void> {
+    return this.#turns.take(async () => {
+      this.#expectWritable();
+      await this.#write([{ type: 'put', key: electionKey, value: encodeElection(nonce) }]);
+      this.#election = Buffer.from(nonce);
+    });
+  }
+
+  trim(upTo: LogPosition): Promise<void> {
+    return this.#turns.take(async () => {
+      this.#expectWritable();
+      const oldest = Math.min(upTo, this.#state.head.position);
+      if (oldest > this.#state.oldestPosition) await this.#reading(flushToTables(this.#database));
+      const { operations, after } = await this.#reading(trimOperations(this.#state, oldest));
+      if (operations.length === 0) return;
+      await this.#write(operations);
+      this.#advance(after);
+    });
+  }
+
+  snapshot(): StoreSnapshot {
+    if (this.#state.closed) throw new StoreClosed('the store is closed, or recovers from a failed write');
+    return new SnapshotReader(this.#state.hold(), this.#onReadError);
+  }
+
+  outcome(id: TransactionId): LoggedOutcome | undefined {
+    const at = outcomeKey(id);
+    return this.#read(at, (record) => decodeStoredOutcome(at, record));
+  }
+
+  #read<T>(at: Buffer, decode: (record: Buffer) => T): T | undefined {
+    const { snapshot } = this.#state;
+    try {
+      const record = this.#database.getSync(at, { snapshot });
+      return record === undefined ? undefined : decode(record);
+    } catch (error) {
+      throw this.#onReadError(error);
+    }
+  }
+
+  async entries(from: LogPosition, bytesMax: number): Promise<Uint8Array[]> {
+    const state = this.#state.hold();
+    try {
+      return await this.#reading(readEntries(state, from, bytesMax));
+    } finally {
+      state.release();
+    }
+  }
+
+  entryHeader(position: LogPosition): EntryHeader | undefined {
+    return this.#read(entryKey(position), verifyEntryBytes);
+  }
+
+  chainHashAt(position: number): Buffer | undefined {
+    const { head, oldestPosition, hashBeforeOldest } = this.#state;
+    if (position === -1) return zeroHash;
+    if (position === head.position) return head.chainHash;
+    if (position === oldestPosition - 1) return hashBeforeOldest;
+    if (position < oldestPosition || position > head.position) return undefined;
+    return this.#read(entryKey(position), (bytes) => {
+      verifyEntryBytes(bytes);
+      return entryHash(bytes);
+    });
+  }
+
+  async expired(beforeMs: number, countMax: number): Promise<Key[]> {
+    const state = this.#state.hold();
+    try {
+      const { due, stale } = await this.#reading(findDue(state, beforeMs, countMax));
+      // Judged again against the state that the next batch will follow: by then a hint may have become true.
+      if (!this.#writing) this.#staleHints = stale.filter((hint) => !hintHolds(this.#state, hint));
+      return [...due];
+    } finally {
+      state.release();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#turns.take(async () => {
+      if (this.#condition === 'closed') return;
+      this.#condition = 'closed';
+      this.#state.invalidate();
+      await this.#database.close();
+    });
+  }
+}

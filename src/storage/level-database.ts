@@ -1,0 +1,20 @@
+import { Level } from 'level';
+import type { Database } from './store.js';
+
+const mib = 1024 * 1024;
+
+/**
+ * Opens the LevelDB in `directory`, which is made when it is not there. One process at a time; rejects when another has
+ * it open. Damage that LevelDB itself notices is in the error's `cause`.
+ */
+export async function openLevelDatabase(directory: string): Promise<Database> {
+  const database = new Level<Buffer, Buffer>(directory, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    cacheSize: 64 * mib,
+    writeBufferSize: 16 * mib,
+    maxFileSize: 8 * mib,
+  });
+  await database.open();
+  return database;
+}
