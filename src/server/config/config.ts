@@ -59,6 +59,8 @@ export interface NodeConfig {
   /** Which peers the home of an embedded log compares itself with before its first append. */
   readonly startCompare: StartCompare;
   readonly logLevel: LogLevel;
+  /** Bearer tokens of which an HTTP request must carry one; everyone is let in when there is none. */
+  readonly tokens: readonly string[];
 }
 
 /** `reachable`: those that answer within 5 s; `all`: every node of the cluster, however long it takes. */

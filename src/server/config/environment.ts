@@ -6,7 +6,7 @@ import { allowed, type Checked, type ConfigProblem } from './problem.js';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Read by the supervisor and the command line; a node that inherits them passes over them. */
-export const foreignVariables = ['MERIDIAN_DATA', 'MERIDIAN_URL'] as const;
+export const foreignVariables = ['MERIDIAN_DATA', 'MERIDIAN_URL', 'MERIDIAN_TOKEN'] as const;
 
 interface Override {
   cluster: ClusterConfig;

@@ -65,6 +65,7 @@ describe('a node is told', () => {
       dataDirectory: 'data/east',
       startCompare: 'reachable',
       logLevel: 'info',
+      tokens: [],
     });
   });
 
@@ -142,9 +143,9 @@ describe('a wrong node file names file, setting and what is allowed', () => {
       'east.yaml:6: tls: must be left out: TLS is not available in this version',
     ],
     [
-      'tokens',
+      'a short token',
       { file: `${node}tokens: [a]\n` },
-      'east.yaml:6: tokens: must be left out: tokens are not available in this version',
+      'east.yaml:6: tokens[0]: must be a token of 16 to 256 visible ASCII characters',
     ],
     [
       'a node that the cluster lacks',
@@ -156,6 +157,10 @@ describe('a wrong node file names file, setting and what is allowed', () => {
   it.each(cases)('%s', async (_, given, message) => {
     expect(await told(given)).toContain(message);
   });
+});
+
+it('keeps a wrong token out of its message', async () => {
+  expect(await told({ file: `${node}tokens: [secret]\n` })).not.toContain('secret');
 });
 
 describe('a wrong environment names the variable', () => {

@@ -59,8 +59,8 @@ function exposed(node: NodeConfig, environment: Environment): ConfigProblem[] {
         ? { file: node.file, setting }
         : { file: 'environment', setting: variable }),
       message:
-        `${formatAddress(listen)} can be reached from other machines, and this version has neither TLS nor ` +
-        'tokens: anyone who reaches it can read and write everything. ' +
+        `${formatAddress(listen)} can be reached from other machines, and this version has no TLS: anyone ` +
+        'on the way can read and change everything, and the peer port lets everyone in. ' +
         'Allowed: 127.0.0.1, ::1, localhost, or any address with --insecure on a network that you trust',
     }));
 }

@@ -55,6 +55,7 @@ function interpret(file: string, source: YamlFile<Content>, cluster: ClusterConf
       dataDirectory: content.dataDirectory,
       startCompare: content.start?.compare ?? 'reachable',
       logLevel: content.logLevel ?? 'info',
+      tokens: content.tokens ?? [],
     },
   };
 }

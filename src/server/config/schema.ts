@@ -73,7 +73,16 @@ export const nodeSchema = Type.Object(
     ),
     logLevel: Type.Optional(Type.Enum([...logLevels], described(`one of ${logLevels.join(', ')}`))),
     tls: notYet('TLS is not available in this version'),
-    tokens: notYet('tokens are not available in this version'),
+    tokens: Type.Optional(
+      Type.Array(
+        Type.String({
+          pattern: '^[!-~]{16,256}$',
+          secret: true,
+          ...described('a token of 16 to 256 visible ASCII characters'),
+        }),
+        { secret: true, ...described('a list of tokens') },
+      ),
+    ),
   },
-  closed('a node: id, region, http, peer, dataDirectory, start, logLevel'),
+  closed('a node: id, region, http, peer, dataDirectory, start, logLevel, tokens'),
 );

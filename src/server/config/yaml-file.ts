@@ -102,7 +102,7 @@ interface SchemaError {
   readonly params: object;
 }
 
-/** A schema's `description` says what is allowed there, as the end of "must be …". */
+/** A schema's `description` says what is allowed there, as the end of "must be …"; `secret` keeps what stands there out of messages. */
 function check(schema: TSchema, value: unknown): { path: SettingPath; message: string }[] {
   const before = Settings.Get().maxErrors;
   Settings.Set({ maxErrors: problemsMax });
@@ -139,7 +139,7 @@ function explain(
         message: `is missing; it must be ${description((at?.['properties'] as Record<string, Described>)[name])}`,
       }));
     default:
-      return [{ path, message: `must be ${description(at)}, not ${shown(valueAt(root, path))}` }];
+      return [{ path, message: `must be ${description(at)}${found(at, valueAt(root, path))}` }];
   }
 }
 
@@ -149,9 +149,10 @@ function description(schema: Described): string {
   return typeof schema?.['description'] === 'string' ? schema['description'] : 'of another form';
 }
 
-function shown(value: unknown): string {
+function found(schema: Described, value: unknown): string {
+  if (schema?.['secret'] === true) return '';
   const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  return `, not ${text.length > 80 ? `${text.slice(0, 80)}…` : text}`;
 }
 
 function pointer(text: string): string[] {
