@@ -166,7 +166,7 @@ describe.each(kinds)('a stream $name', ({ pair, reversed }) => {
     expect(seen.numbers).toEqual([]);
     let drained = false;
     void sender.drained().then(() => (drained = true));
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise<void>((resolve) => runtime.timers.soon(resolve));
     expect(drained).toBe(false);
     receiver.resume();
     await eventually(() => seen.numbers.length === sent);
