@@ -19,10 +19,7 @@ import {
 } from './layout.js';
 import type { SharedState } from './shared-state.js';
 import { dataRange } from './snapshot-reader.js';
-
-export type Operation =
-  | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
-  | { readonly type: 'del'; readonly key: Buffer };
+import type { Operation } from './write-batch.js';
 
 /** Up to here one synchronous read after another is faster than the way through the thread pool. */
 const syncReadsMax = 16;

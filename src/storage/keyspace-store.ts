@@ -7,7 +7,7 @@ import { readEntries } from './entry-reader.js';
 import { evaluate } from './evaluate.js';
 import { findDue, hintHolds } from './expiry.js';
 import { decodeFollowing } from './follow.js';
-import { groupOperations, readBase, type Operation } from './group.js';
+import { groupOperations, readBase } from './group.js';
 import {
   decodeStoredOutcome,
   electionKey,
@@ -38,6 +38,7 @@ import {
 } from './store.js';
 import { flushToTables, trimOperations } from './trim.js';
 import { Turns } from './turns.js';
+import { writeBatch, type Operation } from './write-batch.js';
 import { verifyDatabase, type Verified } from './verify.js';
 
 /** Opens and verifies a keyspace's store. Throws StoreDamaged, or LevelDB's error when it does not open. */
@@ -137,7 +138,7 @@ class LevelKeyspaceStore implements KeyspaceStore {
     this.#staleHints = [];
     this.#writing = true;
     try {
-      await this.#database.batch([...hints, ...operations], { sync: true } as object);
+      await writeBatch(this.#database, [...hints, ...operations]);
     } catch (error) {
       this.#condition = 'halted';
       this.#logger.error({ error }, 'a write to the store failed; it is halted until it has recovered');
@@ -191,7 +192,7 @@ class LevelKeyspaceStore implements KeyspaceStore {
       const found = await readApplied(state, known);
       const head = verified.head.keyspaceId === undefined ? undefined : encodeHead(verified);
       const written = { key: head ? headKey : formatKey, value: head ?? encodeFormat() };
-      await database.batch([{ type: 'put', ...written }], { sync: true } as object);
+      await writeBatch(database, [{ type: 'put', ...written }]);
       this.#state = state;
       this.#election = verified.election;
       this.#condition = 'serving';

@@ -1,8 +1,8 @@
 import { decodeEntryHeader } from '../model/entry.js';
-import type { Operation } from './group.js';
 import { entryKey, everything, headKey, encodeHead, outcomeKeyFloor, type HeadRecord } from './layout.js';
 import type { SharedState } from './shared-state.js';
 import { StoreDamaged, type Database } from './store.js';
+import type { Operation } from './write-batch.js';
 
 /** Outcomes dropped by one trim, so that its batch stays small. */
 const outcomesMax = 50_000;

@@ -22,6 +22,7 @@ import {
 } from './layout.js';
 import { readError } from './level-errors.js';
 import { StoreDamaged, type Database } from './store.js';
+import { writeBatch } from './write-batch.js';
 
 const pageEntries = 1000;
 const pageBytesMax = 4 * 1024 * 1024;
@@ -43,7 +44,7 @@ export async function verifyDatabase(database: Database): Promise<Verified> {
     const format = await database.get(formatKey);
     if (format === undefined) {
       await expectNothingElse(database);
-      await database.batch([{ type: 'put', key: formatKey, value: encodeFormat() }], { sync: true } as object);
+      await writeBatch(database, [{ type: 'put', key: formatKey, value: encodeFormat() }]);
       return { ...emptyRecord, election: undefined };
     }
     verifyFormat(format);
