@@ -4,6 +4,7 @@ import { nodeId } from '../model/ids.js';
 import { silentLogger } from '../runtime/runtime.js';
 import { createSystemRuntime } from '../runtime/system/runtime.js';
 import { createGrpcPeerTransport, type GrpcPeerTransport } from './grpc/grpc-peer-transport.js';
+import { decodeGossipMessage } from './messages.js';
 import type { PeerStream } from './peer-transport.js';
 import type { StreamLimits } from './send-queue.js';
 
@@ -231,6 +232,17 @@ describe.each(kinds)('a stream $name', ({ pair, reversed }) => {
     expect(closes).toEqual([]);
     await eventually(() => closes.length === 1);
     expect(closes).toEqual(['early']);
+  });
+
+  test('closes when its listener finds that bytes are no message', async () => {
+    const { sender, receiver } = await ends();
+    receiver.onMessage((message) => void decodeGossipMessage(message));
+    const reasons: string[] = [];
+    receiver.onClose((reason) => reasons.push(reason));
+    const there = listen(sender);
+    sender.send(Uint8Array.of(0xff, 0xff));
+    await eventually(() => reasons.length === 1 && there.closes.length === 1);
+    expect(reasons[0]).toMatch(/malformed GossipMessage/);
   });
 
   test('releases those who wait for the mark when the other side closes', async () => {

@@ -1,5 +1,6 @@
 import type { Timers } from '../runtime/runtime.js';
 import { CloseNotice } from './close-notice.js';
+import { deliver } from './delivery.js';
 import type { PeerStream } from './peer-transport.js';
 import { defaultStreamLimits, SendQueue, type StreamLimits } from './send-queue.js';
 
@@ -111,7 +112,7 @@ class LoopbackEnd implements PeerStream {
       const message = this.#incoming.take();
       if (message === undefined) return;
       this.#incoming.sent(message);
-      this.#listener(message);
+      deliver(this, this.#listener, message);
     }
   }
 }

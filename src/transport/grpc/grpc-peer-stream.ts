@@ -1,5 +1,6 @@
 import type { Cancel, Timers } from '../../runtime/runtime.js';
 import { CloseNotice } from '../close-notice.js';
+import { deliver } from '../delivery.js';
 import type { PeerStream } from '../peer-transport.js';
 import { SendQueue, type StreamLimits } from '../send-queue.js';
 
@@ -68,7 +69,7 @@ export class GrpcPeerStream implements PeerStream {
     if (this.#listening) throw new Error('a stream has one message listener');
     this.#listening = true;
     this.#call.duplex.on('data', (message: Uint8Array) => {
-      if (!this.#notice.closed) listener(message);
+      if (!this.#notice.closed) deliver(this, listener, message);
     });
   }
 

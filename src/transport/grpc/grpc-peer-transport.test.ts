@@ -16,6 +16,7 @@ const runtime = createSystemRuntime(silentLogger);
 const east = nodeId('east');
 const west = nodeId('west');
 const north = nodeId('north');
+const mib = 1024 * 1024;
 
 const running: GrpcPeerTransport[] = [];
 const tcpServers: TcpServer[] = [];
@@ -214,6 +215,34 @@ describe('a connection', () => {
   });
 });
 
+describe('a paused stream', () => {
+  test.each(['to the opener', 'to the acceptor'])('does not hold up another on its connection, %s', async (way) => {
+    const { server, accepted } = await accepting(west);
+    const client = transport(east, { addresses: at(server.port) });
+    const opened: PeerStream[] = [];
+    for (const count of [1, 2]) {
+      opened.push(client.open(west, 'certify'));
+      await eventually(() => accepted.length === count);
+    }
+    const [senders, receivers] =
+      way === 'to the opener'
+        ? [accepted.map(({ stream }) => stream), opened]
+        : [opened, accepted.map(({ stream }) => stream)];
+    receivers[0]!.onMessage(() => {});
+    receivers[0]!.pause();
+    let received = 0;
+    receivers[1]!.onMessage(() => (received += 1));
+    // More than the connection's whole flow-control window, on either stream.
+    for (let sent = 0; sent < 40; sent += 1) senders[0]!.send(new Uint8Array(mib));
+    for (let sent = 0; sent < 40; sent += 1) {
+      senders[1]!.send(new Uint8Array(mib));
+      await senders[1]!.drained();
+    }
+    await eventually(() => received === 40);
+    expect(received).toBe(40);
+  });
+});
+
 describe('stop', () => {
   test('ends open, paused and loopback streams with the reason, and frees the port', async () => {
     const { server, accepted } = await accepting(west);
@@ -235,7 +264,7 @@ describe('stop', () => {
     const opened = transport(east, { addresses: at(server.port) }).open(west, 'certify');
     opened.pause();
     await eventually(() => accepted.length === 1);
-    while (accepted[0]!.stream.send(new Uint8Array(1024 * 1024)));
+    while (accepted[0]!.stream.send(new Uint8Array(mib)));
     await server.stop();
     expect(await closeReason(accepted[0]!.stream)).toMatch(/node west stops/);
   });

@@ -2,11 +2,9 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
+import { PeerMessageError } from './peer-message-error.js';
 
-/** Bytes that are no message of the expected type. Whoever gets it closes the stream. */
-export class PeerMessageError extends Error {
-  override readonly name = 'PeerMessageError';
-}
+export { PeerMessageError };
 
 /** What protobufjs makes of a uint64: a Long, or a number where the `long` package is missing. */
 export type WireUint64 = number | { toNumber(): number };
