@@ -1,0 +1,52 @@
+import type { NodeId } from '../model/ids.js';
+import { limits } from '../model/limits.js';
+import { mintTransactionId } from '../model/transaction-id.js';
+import { contentHashOf, encodeWriteSet, type Mutation } from '../model/write-set.js';
+import { every, type Cancel, type Runtime } from '../runtime/runtime.js';
+import type { KeyspaceStore } from '../storage/store.js';
+import type { PendingCommits } from '../transaction/pending-commits.js';
+
+const periodMs = 500;
+
+export interface ExpiryPorts {
+  readonly self: NodeId;
+  readonly store: KeyspaceStore;
+  readonly commits: PendingCommits;
+  readonly runtime: Runtime;
+  /** Whether this node sequences the keyspace now. */
+  readonly isHome: () => boolean;
+}
+
+/**
+ * Proposes the deletion of keys whose expiry has come: ordered `expire` mutations, judged again at their place in log
+ * time, so that a renewal that came first wins. Runs at the home; one proposal at a time.
+ */
+export function startExpiry({ self, store, commits, runtime, isHome }: ExpiryPorts): Cancel {
+  let busy = false;
+  const propose = async (): Promise<void> => {
+    const nowMs = Math.max(store.head.logTimeMs, runtime.clock.nowMs());
+    const due = await store.expired(nowMs, limits.mutationsMax);
+    if (due.length === 0) return;
+    const id = mintTransactionId(nowMs, runtime.random.bytes(10), self);
+    const contentHash = contentHashOf(['expire', id]);
+    const mutations = fitting(due.map((key) => ({ kind: 'expire', key })));
+    const writeSet = encodeWriteSet({ id, contentHash, isolation: 'serializable', snapshot: undefined, mutations });
+    const none = new Uint8Array(0);
+    const reads = { readKeys: [], readRanges: [], checkKeys: [] };
+    const submission = { writeSet, ...reads, retry: false, resolveId: none, resolveAs: none };
+    await commits.submit({ id, contentHash, submission, mayBeRetry: false });
+  };
+  return every(runtime.timers, periodMs, () => {
+    if (busy || !isHome()) return;
+    busy = true;
+    propose()
+      .catch((error: unknown) => runtime.logger.warn({ error }, 'expired keys were not proposed for deletion'))
+      .finally(() => (busy = false));
+  });
+}
+
+/** As many as one transaction can carry, whatever the length of their keys. */
+function fitting(mutations: readonly Extract<Mutation, { kind: 'expire' }>[]): readonly Mutation[] {
+  const countMax = Math.floor(limits.transactionBytesMax / (limits.keyBytesMax + 8));
+  return mutations.slice(0, countMax);
+}

@@ -1,0 +1,215 @@
+import { uuidToBytes, type KeyspaceName, type NodeId } from '../model/ids.js';
+import { limits } from '../model/limits.js';
+import { delay, type Cancel, type Runtime } from '../runtime/runtime.js';
+import { ApplyFailed, type KeyspaceStore } from '../storage/store.js';
+import {
+  decodeEntriesFromSource,
+  encodeEntriesFromFollower,
+  type EntriesFromSource,
+  type EntriesWelcome,
+} from '../transport/messages.js';
+import type { PeerStream, PeerTransport } from '../transport/peer-transport.js';
+
+export type FollowState =
+  /** The store was empty and has not reached the tail yet. */
+  | { readonly kind: 'joining'; readonly detail: string | undefined }
+  | { readonly kind: 'catching-up'; readonly detail: string | undefined }
+  | { readonly kind: 'synced' }
+  /** For good: what the source sends does not follow what this node holds. */
+  | { readonly kind: 'inconsistent'; readonly detail: string; readonly sinceMs: number };
+
+export interface FollowerPorts {
+  readonly keyspace: KeyspaceName;
+  readonly self: NodeId;
+  readonly source: NodeId;
+  readonly store: KeyspaceStore;
+  readonly transport: PeerTransport;
+  readonly runtime: Runtime;
+}
+
+const redialMsMin = 100;
+const redialMsMax = 1000;
+const recoverMs = 500;
+/** A follower this far behind the source is catching up, not synced. */
+const lagEntriesMax = 1000;
+
+/** Brings a keyspace's entries from the node that it follows into this node's store, in groups, one synced batch each. */
+export class Follower {
+  readonly #ports: FollowerPorts;
+  #stream: PeerStream | undefined;
+  #queue: Uint8Array[] = [];
+  #queueBytes = 0;
+  #applying = false;
+  #idle: Promise<void> = Promise.resolve();
+  #redialMs = redialMsMin;
+  #cancelRedial: Cancel = () => {};
+  #welcomed = false;
+  #tail = { position: -1, seqno: 0 };
+  #state: FollowState;
+  #stopped = false;
+
+  constructor(ports: FollowerPorts) {
+    this.#ports = ports;
+    const detail = `no entry stream from ${ports.source} yet`;
+    this.#state = { kind: ports.store.head.position < 0 ? 'joining' : 'catching-up', detail };
+  }
+
+  get state(): FollowState {
+    return this.#state;
+  }
+
+  /** The source's durable tail as last heard. */
+  get tail(): { readonly position: number; readonly seqno: number } {
+    return this.#tail;
+  }
+
+  start(): void {
+    this.#dial();
+  }
+
+  /** What is being applied is finished. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelRedial();
+    this.#stream?.close('the node stops');
+    await this.#idle;
+  }
+
+  #dial(): void {
+    if (this.#stopped || this.#state.kind === 'inconsistent') return;
+    const { transport, source, runtime, keyspace, self, store } = this.#ports;
+    const stream = transport.open(source, 'entries');
+    this.#stream = stream;
+    this.#welcomed = false;
+    stream.onMessage((bytes) => this.#onMessage(bytes, stream));
+    stream.onClose((reason) => {
+      if (this.#stream === stream) this.#stream = undefined;
+      this.#lost(`the entry stream from ${source} is closed: ${reason}`);
+    });
+    const { head } = store;
+    const hello = {
+      type: 'hello',
+      keyspace,
+      node: self,
+      keyspaceId: head.keyspaceId === undefined ? Buffer.alloc(0) : uuidToBytes(head.keyspaceId),
+      nextPosition: head.position + 1,
+      hash: head.chainHash,
+    } as const;
+    runtime.logger.debug({ keyspace, source, nextPosition: hello.nextPosition }, 'following');
+    stream.send(encodeEntriesFromFollower(hello));
+  }
+
+  #onMessage(bytes: Uint8Array, stream: PeerStream): void {
+    let message: EntriesFromSource;
+    try {
+      message = decodeEntriesFromSource(bytes);
+    } catch (error) {
+      this.#ports.runtime.logger.warn({ error }, 'an entry stream carried what cannot be read');
+      return stream.close('malformed message');
+    }
+    if (stream !== this.#stream) return;
+    if (message.type === 'welcome') return this.#onWelcome(message);
+    if (message.type === 'heartbeat') {
+      this.#tail = message;
+      return this.#judgeLag();
+    }
+    for (const entry of message.entries) {
+      this.#queue.push(entry);
+      this.#queueBytes += entry.length;
+    }
+    if (this.#queueBytes > limits.followerQueueBytesMax) stream.pause();
+    if (!this.#applying) this.#idle = this.#applyQueue();
+  }
+
+  #onWelcome(welcome: EntriesWelcome): void {
+    this.#redialMs = redialMsMin;
+    if (welcome.refused === '') {
+      this.#welcomed = true;
+      this.#tail = welcome;
+      return this.#judgeLag();
+    }
+    const isAhead = this.#ports.store.head.position > welcome.position;
+    if (welcome.refused === 'HISTORY_MISMATCH' && !isAhead) {
+      this.#inconsistent(`${this.#ports.source} refuses to be followed: the histories differ`);
+    } else this.#redialMs = redialMsMax;
+  }
+
+  async #applyQueue(): Promise<void> {
+    this.#applying = true;
+    while (this.#queue.length > 0 && !this.#stopped && this.#state.kind !== 'inconsistent') {
+      const group = this.#takeGroup();
+      if (!(await this.#applyGroup(group))) break;
+      const { position, seqno } = this.#ports.store.head;
+      this.#stream?.send(encodeEntriesFromFollower({ type: 'applied', position, seqno }));
+      if (this.#queueBytes < limits.followerQueueBytesMax / 2) this.#stream?.resume();
+      this.#judgeLag();
+    }
+    this.#applying = false;
+  }
+
+  #takeGroup(): Uint8Array[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.#queue.length && (count === 0 || bytes + this.#queue[count]!.length <= limits.applyGroupBytesMax)) {
+      bytes += this.#queue[count++]!.length;
+    }
+    this.#queueBytes -= bytes;
+    return this.#queue.splice(0, count);
+  }
+
+  /** False when the queue was given up: the stream is dialled again from where the store then stands. */
+  async #applyGroup(group: readonly Uint8Array[]): Promise<boolean> {
+    const { store, runtime, keyspace } = this.#ports;
+    try {
+      await store.apply(group);
+      return true;
+    } catch (error) {
+      this.#queue = [];
+      this.#queueBytes = 0;
+      runtime.logger.error({ error, keyspace }, 'entries were not applied');
+      if (error instanceof ApplyFailed) await this.#recover();
+      else this.#inconsistent((error as Error).message);
+      this.#stream?.close('entries were not applied');
+      return false;
+    }
+  }
+
+  async #recover(): Promise<void> {
+    const { store, runtime, keyspace } = this.#ports;
+    while (!this.#stopped) {
+      this.#state = { kind: 'catching-up', detail: 'the store failed to write and is being reopened' };
+      await delay(runtime.timers, recoverMs);
+      try {
+        await store.recover();
+        return;
+      } catch (error) {
+        runtime.logger.error({ error, keyspace }, 'the store cannot be reopened');
+      }
+    }
+  }
+
+  #judgeLag(): void {
+    if (this.#state.kind === 'inconsistent' || !this.#welcomed) return;
+    const lag = this.#tail.position - this.#ports.store.head.position;
+    const limit = this.#state.kind === 'synced' ? lagEntriesMax : 0;
+    if (lag <= limit) this.#state = { kind: 'synced' };
+    else {
+      const detail = `${lag} entries behind ${this.#ports.source}`;
+      this.#state = { kind: this.#state.kind === 'joining' ? 'joining' : 'catching-up', detail };
+    }
+  }
+
+  #inconsistent(detail: string): void {
+    this.#state = { kind: 'inconsistent', detail, sinceMs: this.#ports.runtime.clock.nowMs() };
+    this.#ports.runtime.logger.error({ keyspace: this.#ports.keyspace, detail }, 'this node stops serving the keyspace');
+  }
+
+  #lost(detail: string): void {
+    if (this.#stopped || this.#state.kind === 'inconsistent') return;
+    this.#state = { kind: this.#state.kind === 'joining' ? 'joining' : 'catching-up', detail };
+    this.#cancelRedial = this.#ports.runtime.timers.after(this.#redialMs, () => {
+      void this.#idle.then(() => this.#dial());
+    });
+    this.#redialMs = Math.min(this.#redialMs * 2, redialMsMax);
+  }
+}

@@ -1,0 +1,211 @@
+import { uuidFromBytes, uuidToBytes, type KeyspaceName, type NodeId, type TransactionId } from '../model/ids.js';
+import { limits } from '../model/limits.js';
+import type { Runtime } from '../runtime/runtime.js';
+import type { KeyspaceStore } from '../storage/store.js';
+import {
+  decodeCertifyFromSequencer,
+  encodeCertifyFromNode,
+  type CertifyFromSequencer,
+  type CertifyWelcome,
+  type Submission,
+  type Verdict,
+} from '../transport/messages.js';
+import type { PeerStream } from '../transport/peer-transport.js';
+
+export interface LinkListener {
+  onVerdict(id: TransactionId, verdict: Verdict): void;
+  /** A sequencer serves on a new stream: what has no outcome yet is to be submitted again. */
+  onServing(): void;
+}
+
+export interface LinkStatus {
+  /** The sequencer's node, when its stream is open. */
+  readonly sequencer: NodeId | undefined;
+  readonly epoch: number;
+  readonly serving: boolean;
+  readonly whyNot: string | undefined;
+  /** By the monotonic clock; undefined when never. */
+  readonly lastHeardMs: number | undefined;
+  readonly tail: { readonly position: number; readonly seqno: number };
+}
+
+export type Tail = { readonly position: number; readonly seqno: number };
+
+const batchBytesMax = limits.peerMessageBytesMax / 2;
+
+/** A node's end of the certify stream that its keyspace's sequencer keeps open to it. */
+export class SequencerLink {
+  readonly #keyspace: KeyspaceName;
+  readonly #self: NodeId;
+  readonly #store: KeyspaceStore;
+  readonly #runtime: Runtime;
+  #listener: LinkListener = { onVerdict: () => {}, onServing: () => {} };
+  #stream: PeerStream | undefined;
+  #sequencer: NodeId | undefined;
+  #epoch = 0;
+  #serving = false;
+  #whyNot: string | undefined;
+  #lastHeardMs: number | undefined;
+  #tail: Tail = { position: -1, seqno: 0 };
+  #outbox: Submission[] = [];
+  #sendIsDue = false;
+  #tailRequest = 0;
+  #tailAsked = new Map<number, (tail: Tail | undefined) => void>();
+
+  constructor(keyspace: KeyspaceName, self: NodeId, store: KeyspaceStore, runtime: Runtime) {
+    this.#keyspace = keyspace;
+    this.#self = self;
+    this.#store = store;
+    this.#runtime = runtime;
+  }
+
+  set listener(listener: LinkListener) {
+    this.#listener = listener;
+  }
+
+  get status(): LinkStatus {
+    return {
+      sequencer: this.#sequencer,
+      epoch: this.#epoch,
+      serving: this.#serving,
+      whyNot: this.#serving ? undefined : (this.#whyNot ?? 'no sequencer has connected to this node'),
+      lastHeardMs: this.#lastHeardMs,
+      tail: this.#tail,
+    };
+  }
+
+  get serving(): boolean {
+    return this.#serving;
+  }
+
+  /** A sequencer has opened a stream and its welcome has been read. A sequencer of a lower epoch than the last is refused. */
+  accept(stream: PeerStream, welcome: CertifyWelcome): void {
+    if (welcome.epoch < this.#epoch) return stream.close(`a sequencer of epoch ${this.#epoch} was here before`);
+    const older = this.#stream;
+    if (older !== undefined) this.#lost('replaced by a newer stream');
+    older?.close('replaced by a newer stream');
+    this.#stream = stream;
+    this.#sequencer = welcome.node as NodeId;
+    this.#epoch = welcome.epoch;
+    this.#heard({ position: welcome.tailPosition, seqno: welcome.tailSeqno });
+    stream.onMessage((bytes) => this.#onMessage(bytes, stream));
+    stream.onClose((reason) => {
+      if (this.#stream === stream) this.#lost(`the stream of ${welcome.node} is closed: ${reason}`);
+    });
+    const { head } = this.#store;
+    const keyspaceId = head.keyspaceId === undefined ? Buffer.alloc(0) : uuidToBytes(head.keyspaceId);
+    const position = Math.max(0, head.position);
+    const hello = { type: 'hello', node: this.#self, keyspaceId, position, hash: head.chainHash } as const;
+    stream.send(encodeCertifyFromNode(hello));
+  }
+
+  /** Hands submissions of one turn to the sequencer in one message. Dropped when the stream closes before. */
+  submit(submission: Submission): void {
+    this.#outbox.push(submission);
+    if (this.#sendIsDue) return;
+    this.#sendIsDue = true;
+    this.#runtime.timers.soon(() => this.#flush());
+  }
+
+  /** The linearizable tail, asked of the sequencer now; undefined when it cannot be had. */
+  askTail(): Promise<Tail | undefined> {
+    const stream = this.#stream;
+    if (stream === undefined) return Promise.resolve(undefined);
+    const request = ++this.#tailRequest;
+    return new Promise((resolve) => {
+      this.#tailAsked.set(request, resolve);
+      stream.send(encodeCertifyFromNode({ type: 'tail', request }));
+    });
+  }
+
+  stop(): void {
+    this.#stream?.close('the node stops');
+  }
+
+  #flush(): void {
+    this.#sendIsDue = false;
+    const outbox = this.#outbox;
+    this.#outbox = [];
+    let group: Submission[] = [];
+    let bytes = 0;
+    for (const submission of outbox) {
+      const size = submissionBytes(submission);
+      if (group.length > 0 && bytes + size > batchBytesMax) {
+        this.#stream?.send(encodeCertifyFromNode({ type: 'submissions', submissions: group }));
+        group = [];
+        bytes = 0;
+      }
+      group.push(submission);
+      bytes += size;
+    }
+    if (group.length > 0) this.#stream?.send(encodeCertifyFromNode({ type: 'submissions', submissions: group }));
+  }
+
+  #onMessage(bytes: Uint8Array, stream: PeerStream): void {
+    let message: CertifyFromSequencer;
+    try {
+      message = decodeCertifyFromSequencer(bytes);
+    } catch (error) {
+      this.#runtime.logger.warn({ error, keyspace: this.#keyspace }, 'a certify stream carried what cannot be read');
+      return stream.close('malformed message');
+    }
+    if (stream !== this.#stream) return;
+    switch (message.type) {
+      case 'verdicts':
+        this.#lastHeardMs = this.#runtime.clock.monotonicMs();
+        for (const verdict of message.verdicts) {
+          this.#listener.onVerdict(uuidFromBytes(verdict.transactionId) as TransactionId, verdict);
+        }
+        return;
+      case 'tail':
+        this.#answerTail(message.request, message.refused ? undefined : message);
+        return;
+      case 'heartbeat':
+        this.#heard(message);
+        this.#setServing(message.serving, message.whyNot);
+        return;
+      case 'welcome':
+        return stream.close('a second welcome');
+    }
+  }
+
+  #heard(tail: Tail): void {
+    this.#lastHeardMs = this.#runtime.clock.monotonicMs();
+    if (tail.position >= this.#tail.position) this.#tail = { position: tail.position, seqno: tail.seqno };
+  }
+
+  #setServing(serving: boolean, whyNot: string): void {
+    const begins = serving && !this.#serving;
+    this.#serving = serving;
+    this.#whyNot = serving ? undefined : whyNot;
+    if (!serving) this.#failTails();
+    if (begins) this.#listener.onServing();
+  }
+
+  #answerTail(request: number, tail: Tail | undefined): void {
+    const resolve = this.#tailAsked.get(request);
+    this.#tailAsked.delete(request);
+    if (tail !== undefined) this.#heard(tail);
+    resolve?.(tail);
+  }
+
+  #failTails(): void {
+    for (const resolve of this.#tailAsked.values()) resolve(undefined);
+    this.#tailAsked.clear();
+  }
+
+  #lost(why: string): void {
+    this.#stream = undefined;
+    this.#outbox = [];
+    this.#setServing(false, why);
+  }
+}
+
+/** What a submission takes in a message, roughly, in bytes. */
+export function submissionBytes(submission: Submission): number {
+  let bytes = submission.writeSet.length + 64;
+  for (const key of submission.readKeys) bytes += key.length + 4;
+  for (const key of submission.checkKeys) bytes += key.length + 4;
+  for (const range of submission.readRanges) bytes += range.start.length + range.end.length + 8;
+  return bytes;
+}

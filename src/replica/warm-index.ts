@@ -1,0 +1,50 @@
+import { CertificationIndex, type WindowBounds } from '../certification/certification-index.js';
+import type { Entry } from '../model/entry.js';
+import { logPosition, seqno } from '../model/ids.js';
+import { limits } from '../model/limits.js';
+import { decodeEntry } from '../model/entry.js';
+import { decodeWriteSetHeader } from '../model/write-set.js';
+import type { KeyspaceStore } from '../storage/store.js';
+
+const bounds: WindowBounds = {
+  transactionsMax: limits.windowTransactionsMax,
+  keysMax: limits.windowKeysMax,
+  deletedRangesMax: limits.windowDeletedRangesMax,
+};
+
+/** An index of the commits that the store's entries still show, as far back as the window reaches. */
+export async function warmIndex(store: KeyspaceStore): Promise<CertificationIndex> {
+  const { head } = store;
+  let position = firstOfWindow(store);
+  const first = position > head.position ? undefined : store.entryHeader(logPosition(position));
+  const index = new CertificationIndex(bounds, seqno(first === undefined ? head.seqno : first.firstSeqno - 1));
+  while (position <= head.position) {
+    const entries = await store.entries(logPosition(position), limits.feedReadBytesMax);
+    if (entries.length === 0) throw new Error(`entry ${position} is not in the store`);
+    for (const bytes of entries) if (position++ <= head.position) recordEntry(index, decodeEntry(bytes));
+  }
+  return index;
+}
+
+/** Binary search for the oldest kept entry that the window may need. */
+function firstOfWindow(store: KeyspaceStore): number {
+  const floor = store.head.seqno - limits.windowTransactionsMax;
+  let low = store.oldestPosition;
+  let high = store.head.position;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const header = store.entryHeader(logPosition(middle));
+    if (header === undefined || header.firstSeqno <= floor) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Feeds what an entry wrote to an index that has seen everything before it. */
+export function recordEntry(index: CertificationIndex, { firstSeqno, content }: Entry): void {
+  if (content.kind !== 'batch') return;
+  let at: number = firstSeqno;
+  for (const item of content.items) {
+    if (item.kind === 'transaction') index.record(seqno(at++), decodeWriteSetHeader(item.writeSet).effects);
+  }
+}

@@ -1,0 +1,331 @@
+import type { CertificationIndex } from '../certification/certification-index.js';
+import { keyToBytes } from '../model/keys.js';
+import { encodeEntry, entryHash, nonceBytes } from '../model/entry.js';
+import { epoch, logPosition, seqno, uuidToBytes, type KeyspaceName, type NodeId } from '../model/ids.js';
+import { limits } from '../model/limits.js';
+import type { Fence, OrderedLog } from '../ordering/ordered-log.js';
+import { delay, every, type Cancel, type Runtime } from '../runtime/runtime.js';
+import type { KeyspaceStore } from '../storage/store.js';
+import type { Submission, Verdict } from '../transport/messages.js';
+import type { PeerTransport } from '../transport/peer-transport.js';
+import { buildBatch, type Answer, type LogTip } from './batch.js';
+import { CertifyStreams, type CertifyPeer } from './certify-streams.js';
+import { disagreement } from './history-guard.js';
+import { parseSubmission, requestBytes, type SequencerRequest } from './request.js';
+
+export interface SequencerPorts {
+  readonly keyspace: KeyspaceName;
+  readonly self: NodeId;
+  /** Every node of the keyspace, this one included. */
+  readonly nodes: readonly NodeId[];
+  readonly log: OrderedLog;
+  /** This node's store, which has applied the whole log whenever an append resolves. */
+  readonly store: KeyspaceStore;
+  readonly transport: PeerTransport;
+  readonly runtime: Runtime;
+  /** A fresh index of the commits that the store's entries still show. */
+  readonly warmIndex: () => Promise<CertificationIndex>;
+  /** Which peers are compared with before the first append. */
+  readonly compare: 'reachable' | 'all';
+  /** Why this node must not lead now (its clock, say), or undefined. */
+  readonly obstacle: () => string | undefined;
+}
+
+export type SequencerState =
+  | { readonly kind: 'waiting'; readonly why: string }
+  | { readonly kind: 'serving' }
+  /** For good: histories differ, and an operator must decide. */
+  | { readonly kind: 'halted'; readonly why: string };
+
+interface Waiting {
+  readonly request: SequencerRequest;
+  readonly peer: CertifyPeer;
+}
+
+const compareMs = 5000;
+const compareEveryMs = 50;
+const retryLeadMs = 500;
+const heartbeatMs = 500;
+
+/** The role that certifies, orders and appends a keyspace's transactions; runs at its home. */
+export class Sequencer {
+  readonly #ports: SequencerPorts;
+  readonly #streams: CertifyStreams;
+  readonly #heartbeats: Cancel;
+  #state: SequencerState = { kind: 'waiting', why: 'starting' };
+  #queue: Waiting[] = [];
+  #queueBytes = 0;
+  #appending = false;
+  #pumpIsDue = false;
+  #term: { tip: LogTip; readonly fence: Fence; readonly index: CertificationIndex } | undefined;
+  #stopped = false;
+  #idle: Promise<void> = Promise.resolve();
+
+  constructor(ports: SequencerPorts) {
+    this.#ports = ports;
+    this.#streams = new CertifyStreams(ports.transport, ports.runtime, {
+      welcome: () => this.#welcome(),
+      onHello: (hello, peer) => {
+        const why = disagreement(peer.node, hello, this.#ports.store);
+        if (why !== undefined) this.#halt(why);
+        peer.send(this.#heartbeat());
+      },
+      onMessage: (message, peer) => {
+        if (message.type === 'tail') this.#answerTail(message.request, peer);
+        else for (const submission of message.submissions) this.#enqueue(submission, peer);
+      },
+    });
+    this.#heartbeats = every(ports.runtime.timers, heartbeatMs, () => this.#streams.broadcast(this.#heartbeat()));
+  }
+
+  get state(): SequencerState {
+    return this.#state;
+  }
+
+  /** Dials the nodes and takes the role as soon as it may. Never rejects for what can be waited for. */
+  start(): void {
+    this.#streams.dial(this.#ports.nodes);
+    this.#idle = this.#takeOver();
+  }
+
+  /** Takes no more; what is being appended is finished and answered. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#heartbeats();
+    this.#setState({ kind: 'waiting', why: 'the sequencer stops' });
+    await this.#idle;
+    this.#streams.stop('the sequencer stops');
+  }
+
+  async #takeOver(): Promise<void> {
+    const { runtime, keyspace } = this.#ports;
+    while (!this.#stopped && this.#state.kind === 'waiting') {
+      const why = await this.#tryToLead();
+      if (why === undefined) return;
+      if (this.#state.kind === 'waiting' && this.#state.why !== why) {
+        runtime.logger.warn({ keyspace, why }, 'not sequencing');
+        this.#setState({ kind: 'waiting', why });
+      }
+      await delay(runtime.timers, retryLeadMs);
+    }
+  }
+
+  /** Undefined when it now serves, else what is in the way. */
+  async #tryToLead(): Promise<string | undefined> {
+    const { log, store, runtime, keyspace, warmIndex } = this.#ports;
+    const inTheWay = this.#clockObstacle() ?? (await this.#compareWithPeers());
+    if (inTheWay !== undefined) return inTheWay;
+    const nonce = Buffer.from(runtime.random.bytes(nonceBytes));
+    const led = await log.lead(nonce);
+    if ('notNow' in led) return led.notNow;
+    const index = await warmIndex();
+    const { head } = store;
+    const before: LogTip = { ...head, nonce };
+    const { entry, tip } = barrierAfter(before, Math.max(head.logTimeMs, runtime.clock.nowMs()), this.#ports.self);
+    if (this.#stopped || this.#isHalted()) return 'stopped while taking the role';
+    if ((await log.append(led.fence, logPosition(tip.position), entry)) === 'deposed') return 'deposed at the barrier';
+    if (this.#isHalted()) return 'halted while taking the role';
+    this.#term = { tip, fence: led.fence, index };
+    runtime.logger.info({ keyspace, epoch: tip.epoch, position: tip.position }, 'sequencing');
+    this.#setState({ kind: 'serving' });
+    return undefined;
+  }
+
+  #isHalted(): boolean {
+    return this.#state.kind === 'halted';
+  }
+
+  #clockObstacle(): string | undefined {
+    const behindMs = this.#ports.store.head.logTimeMs - this.#ports.runtime.clock.nowMs();
+    return behindMs > 0 ? `this node's clock is ${behindMs} ms behind log time` : this.#ports.obstacle();
+  }
+
+  /** Hellos are judged as they come; here it is only waited for them. */
+  async #compareWithPeers(): Promise<string | undefined> {
+    const { runtime, nodes, compare } = this.#ports;
+    const startMs = runtime.clock.monotonicMs();
+    for (;;) {
+      if (this.#state.kind === 'halted') return this.#state.why;
+      const hellos = this.#streams.hellos();
+      const missing = nodes.filter((node) => !hellos.has(node));
+      if (missing.length === 0 || this.#stopped) return undefined;
+      if (runtime.clock.monotonicMs() - startMs >= compareMs) {
+        return compare === 'all' ? `waiting for ${missing.join(', ')}, to compare histories` : undefined;
+      }
+      await delay(runtime.timers, compareEveryMs);
+    }
+  }
+
+  #halt(why: string): void {
+    if (this.#isHalted()) return;
+    this.#ports.runtime.logger.error({ keyspace: this.#ports.keyspace, why }, 'histories differ: nobody may write');
+    this.#setState({ kind: 'halted', why });
+  }
+
+  #setState(state: SequencerState): void {
+    this.#state = state;
+    if (state.kind !== 'serving') this.#refuseQueue();
+    this.#streams.broadcast(this.#heartbeat());
+  }
+
+  /** What was queued was never judged; its nodes submit it again as retries when they must know. */
+  #refuseQueue(): void {
+    const queue = this.#queue;
+    this.#queue = [];
+    this.#queueBytes = 0;
+    for (const waiting of queue) this.#refuse(waiting, 'SEQUENCER_UNAVAILABLE');
+  }
+
+  #refuse({ request, peer }: Waiting, code: 'SEQUENCER_UNAVAILABLE' | 'OVERLOADED' | 'TRANSACTION_TOO_LARGE'): void {
+    const detail = code === 'OVERLOADED' ? 'the queue of the sequencer is full' : this.#whyNot();
+    const answer: Answer = { kind: 'refused', code, detail, seqno: undefined };
+    peer.send({ type: 'verdicts', verdicts: [verdictOf(request, answer)] });
+  }
+
+  #whyNot(): string {
+    return this.#state.kind === 'serving' ? '' : this.#state.why;
+  }
+
+  #enqueue(submission: Submission, peer: CertifyPeer): void {
+    const request = parseSubmission(submission);
+    const waiting = { request, peer };
+    if (this.#state.kind !== 'serving') return this.#refuse(waiting, 'SEQUENCER_UNAVAILABLE');
+    if (submission.writeSet.length > limits.transactionBytesMax) return this.#refuse(waiting, 'TRANSACTION_TOO_LARGE');
+    const bytes = requestBytes(request);
+    const isFull =
+      this.#queue.length >= limits.sequencerQueueMax || this.#queueBytes + bytes > limits.sequencerQueueBytesMax;
+    if (isFull) return this.#refuse(waiting, 'OVERLOADED');
+    this.#queue.push(waiting);
+    this.#queueBytes += bytes;
+    if (this.#appending || this.#pumpIsDue) return;
+    this.#pumpIsDue = true;
+    this.#ports.runtime.timers.soon(() => {
+      this.#pumpIsDue = false;
+      if (!this.#appending) this.#idle = this.#pump();
+    });
+  }
+
+  /** One append at a time: while it is in flight the next batch gathers. */
+  async #pump(): Promise<void> {
+    this.#appending = true;
+    try {
+      while (this.#queue.length > 0 && this.#state.kind === 'serving') await this.#appendOne();
+    } catch (error) {
+      this.#ports.runtime.logger.error({ error, keyspace: this.#ports.keyspace }, 'an append failed');
+      this.#stepDown('the log failed');
+    } finally {
+      this.#appending = false;
+    }
+  }
+
+  async #appendOne(): Promise<void> {
+    const { log, store, runtime } = this.#ports;
+    const term = this.#term!;
+    const batch = buildBatch(this.#queue, {
+      tip: term.tip,
+      index: term.index,
+      outcome: (id) => store.outcome(id),
+      nowMs: runtime.clock.nowMs(),
+    });
+    for (const { request } of batch.answers) this.#queueBytes -= requestBytes(request.request);
+    this.#queue = this.#queue.slice(batch.answers.length);
+    if (batch.entry !== undefined) {
+      const outcome = await log.append(term.fence, logPosition(batch.tip.position), batch.entry);
+      if (outcome === 'deposed') return this.#stepDown('another sequencer has taken the role');
+      term.tip = batch.tip;
+    }
+    this.#deliver(batch.answers);
+  }
+
+  #deliver(answers: readonly { readonly request: Waiting; readonly answer: Answer }[]): void {
+    const byPeer = new Map<CertifyPeer, Verdict[]>();
+    for (const { request, answer } of answers) {
+      if (answer.kind === 'committed' && answer.fresh) continue;
+      const verdicts = byPeer.get(request.peer) ?? [];
+      verdicts.push(verdictOf(request.request, answer));
+      byPeer.set(request.peer, verdicts);
+    }
+    for (const [peer, verdicts] of byPeer) peer.send({ type: 'verdicts', verdicts });
+  }
+
+  /** The outcome of what was in flight is unknown here: nothing is said of it, and its nodes ask the successor. */
+  #stepDown(why: string): void {
+    this.#term = undefined;
+    if (this.#stopped || this.#isHalted()) return;
+    this.#setState({ kind: 'waiting', why });
+    this.#idle = this.#takeOver();
+  }
+
+  /** Only who leads may answer for the log; the log is read after the request has come. */
+  #answerTail(request: number, peer: CertifyPeer): void {
+    const refusal = { type: 'tail', request, position: 0, seqno: 0, refused: true } as const;
+    if (this.#state.kind !== 'serving') return peer.send(refusal);
+    this.#ports.log.tail().then(
+      ({ position, seqno: at }) => {
+        const stillLeads = this.#state.kind === 'serving';
+        peer.send(stillLeads ? { type: 'tail', request, position, seqno: at, refused: false } : refusal);
+      },
+      () => peer.send(refusal),
+    );
+  }
+
+  #welcome() {
+    const { keyspace, self, store } = this.#ports;
+    const { head } = store;
+    return {
+      type: 'welcome',
+      keyspace,
+      keyspaceId: head.keyspaceId === undefined ? Buffer.alloc(16) : uuidToBytes(head.keyspaceId),
+      epoch: head.epoch,
+      nonce: head.nonce,
+      node: self,
+      tailPosition: Math.max(0, head.position),
+      tailSeqno: head.seqno,
+      tailHash: head.chainHash,
+    } as const;
+  }
+
+  #heartbeat() {
+    const { head } = this.#ports.store;
+    return {
+      type: 'heartbeat',
+      logTimeMs: head.logTimeMs,
+      wallMs: this.#ports.runtime.clock.nowMs(),
+      position: Math.max(0, head.position),
+      seqno: head.seqno,
+      serving: this.#state.kind === 'serving',
+      whyNot: this.#whyNot(),
+    } as const;
+  }
+}
+
+function barrierAfter(before: LogTip, logTimeMs: number, node: NodeId): { entry: Buffer; tip: LogTip } {
+  const position = before.position + 1;
+  const next = epoch(before.epoch + 1);
+  const entry = encodeEntry({
+    kind: 'barrier',
+    epoch: next,
+    position: logPosition(position),
+    firstSeqno: seqno(before.seqno + 1),
+    count: 0,
+    logTimeMs,
+    nonce: before.nonce,
+    previousHash: before.chainHash,
+    content: { kind: 'barrier', idFloorMs: before.idFloorMs, node },
+  });
+  return { entry, tip: { ...before, position, epoch: next, chainHash: entryHash(entry), logTimeMs } };
+}
+
+function verdictOf(request: SequencerRequest, answer: Answer): Verdict {
+  const conflict = answer.kind === 'aborted' ? answer.conflict : undefined;
+  return {
+    transactionId: uuidToBytes(request.id),
+    kind: answer.kind,
+    code: answer.kind === 'committed' ? '' : answer.code,
+    conflictKey: conflict === undefined ? Buffer.alloc(0) : keyToBytes(conflict.key),
+    conflictSeqno: conflict?.winner ?? 0,
+    tombstone: answer.kind === 'aborted' && answer.tombstone,
+    seqno: (answer.kind === 'aborted' ? undefined : answer.seqno) ?? 0,
+    detail: answer.kind === 'committed' ? '' : answer.detail,
+  };
+}

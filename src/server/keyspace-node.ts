@@ -1,0 +1,154 @@
+import { failure, type Failure } from '../model/errors.js';
+import { seqno, type KeyspaceName, type NodeId, type RegionId } from '../model/ids.js';
+import { limits } from '../model/limits.js';
+import { startExpiry } from '../maintenance/expiry.js';
+import { EmbeddedLog } from '../ordering/embedded/embedded-log.js';
+import { EntryFeed } from '../replica/entry-feed.js';
+import { Follower } from '../replica/follower.js';
+import { SeqnoWaiters } from '../replica/seqno-waiters.js';
+import { SequencerLink } from '../replica/sequencer-link.js';
+import { TailReader } from '../replica/tail-reader.js';
+import { recordEntry, warmIndex } from '../replica/warm-index.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { Sequencer } from '../sequencer/sequencer.js';
+import type { KeyspaceStore } from '../storage/store.js';
+import type { KeyspaceContext } from '../transaction/context.js';
+import { LocalKeyspace } from '../transaction/keyspace-service.js';
+import { PendingCommits } from '../transaction/pending-commits.js';
+import type { KeyspaceStatus, ReplicaState } from '../transaction/service.js';
+import type { PeerTransport } from '../transport/peer-transport.js';
+
+export interface KeyspaceNodeOptions {
+  readonly name: KeyspaceName;
+  readonly home: RegionId;
+  /** The node whose store is the log. */
+  readonly homeNode: NodeId;
+  readonly self: NodeId;
+  readonly nodes: readonly NodeId[];
+  readonly store: KeyspaceStore;
+  readonly transport: PeerTransport;
+  readonly runtime: Runtime;
+  /** Whom the home compares histories with before it leads, and why this node must not lead now. */
+  readonly compare: 'reachable' | 'all';
+  readonly obstacle: () => string | undefined;
+}
+
+/** Everything that one node runs for one keyspace, wired together. */
+export class KeyspaceNode {
+  readonly service: LocalKeyspace;
+  readonly feed: EntryFeed;
+  readonly link: SequencerLink;
+  readonly store: KeyspaceStore;
+  readonly #options: KeyspaceNodeOptions;
+  readonly #log: EmbeddedLog | undefined;
+  readonly #sequencer: Sequencer | undefined;
+  readonly #follower: Follower | undefined;
+  readonly #stopExpiry: () => void;
+  #draining = false;
+
+  static async open(options: KeyspaceNodeOptions): Promise<KeyspaceNode> {
+    return new KeyspaceNode(options, await warmIndex(options.store));
+  }
+
+  private constructor(options: KeyspaceNodeOptions, index: KeyspaceContext['index']) {
+    const { name, self, homeNode, store, runtime, transport, nodes, compare, obstacle } = options;
+    this.#options = options;
+    this.store = store;
+    const waiters = new SeqnoWaiters(runtime.timers, limits.causalWaitersMax, store.head.seqno);
+    store.onApplied((applied) => {
+      for (const { entry } of applied) recordEntry(index, entry);
+    });
+    this.feed = new EntryFeed(name, store, runtime);
+    this.link = new SequencerLink(name, self, store, runtime);
+    const commits = new PendingCommits(this.link, store, runtime);
+    store.onApplied((_, head) => waiters.advance(head.seqno));
+    const tails = new TailReader(() => this.link.askTail(), runtime.timers);
+    const notServing = (): Failure | undefined => this.#notServing();
+    const context = { name, self, store, link: this.link, commits, index, waiters, tails, runtime, notServing };
+    this.service = new LocalKeyspace(context, () => this.status());
+    if (self === homeNode) {
+      this.#log = new EmbeddedLog(store, runtime);
+      const ports = { keyspace: name, self, nodes, log: this.#log, store, transport, runtime, compare, obstacle };
+      this.#sequencer = new Sequencer({ ...ports, warmIndex: () => warmIndex(store) });
+    } else this.#follower = new Follower({ keyspace: name, self, source: homeNode, store, transport, runtime });
+    this.#stopExpiry = startExpiry({ self, store, commits, runtime, isHome: () => this.sequencing });
+  }
+
+  get sequencing(): boolean {
+    return this.#sequencer?.state.kind === 'serving';
+  }
+
+  start(): void {
+    this.#sequencer?.start();
+    this.#follower?.start();
+  }
+
+  /** Not ready from now on; what is under way may end. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopExpiry();
+    this.service.stop();
+    await Promise.all([this.#sequencer?.stop(), this.#follower?.stop(), this.#log?.close()]);
+    this.link.stop();
+    this.feed.stop();
+    await this.store.close();
+  }
+
+  status(): KeyspaceStatus {
+    const { store, link } = this;
+    const { sequencer, epoch, serving, whyNot, lastHeardMs, tail } = link.status;
+    const { state, detail } = this.#state();
+    const nowMs = this.#options.runtime.clock.monotonicMs();
+    return {
+      name: this.#options.name,
+      uuid: store.head.keyspaceId,
+      home: this.#options.home,
+      log: 'embedded',
+      epoch: Math.max(epoch, store.head.epoch),
+      sequencer: serving ? sequencer : undefined,
+      state,
+      detail: detail ?? whyNot,
+      applied: store.head.seqno,
+      tail: seqno(Math.max(tail.seqno, this.#follower?.tail.seqno ?? 0, store.head.seqno)),
+      position: store.head.position,
+      stalenessMs: lastHeardMs === undefined ? undefined : Math.max(0, Math.round(nowMs - lastHeardMs)),
+      writable: serving && !this.#draining,
+    };
+  }
+
+  #state(): { readonly state: ReplicaState; readonly detail: string | undefined } {
+    const { store } = this;
+    if (store.damage !== undefined) return { state: 'damaged', detail: store.damage };
+    if (this.#draining) return { state: 'draining', detail: 'the node stops' };
+    const following = this.#follower?.state;
+    if (following !== undefined) {
+      if (following.kind === 'joining' && store.head.position < 0) return { state: 'joining', detail: following.detail };
+      return { state: following.kind, detail: following.kind === 'synced' ? undefined : following.detail };
+    }
+    if (store.head.position < 0) return { state: 'no-history', detail: 'no history: run meridian init on this node' };
+    return { state: 'synced', detail: undefined };
+  }
+
+  #notServing(): Failure | undefined {
+    const { state, detail } = this.#state();
+    switch (state) {
+      case 'synced':
+      case 'catching-up':
+        return undefined;
+      case 'joining':
+      case 'no-history':
+      case 'draining':
+        return failure('NODE_NOT_READY', detail ?? `the node is ${state}`, { details: { state } });
+      case 'inconsistent':
+      case 'damaged': {
+        const following = this.#follower?.state;
+        const since = following?.kind === 'inconsistent' ? new Date(following.sinceMs).toISOString() : undefined;
+        const details = { state, ...(since === undefined ? {} : { since }) };
+        return failure('NODE_INCONSISTENT', detail ?? 'the node stopped serving', { details });
+      }
+    }
+  }
+}

@@ -1,0 +1,166 @@
+import { tagOfTransaction, nodeTag } from '../model/transaction-id.js';
+import type { KeyspaceName, NodeId, RegionId, TransactionId } from '../model/ids.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { openKeyspaceStore } from '../storage/keyspace-store.js';
+import type { OpenDatabase } from '../storage/store.js';
+import type { NodeService, PeerStatus } from '../transaction/service.js';
+import { decodeCertifyFromSequencer, decodeEntriesFromFollower } from '../transport/messages.js';
+import type { PeerStream, PeerTransport } from '../transport/peer-transport.js';
+import { Gossip } from './gossip.js';
+import { KeyspaceNode } from './keyspace-node.js';
+import type { LocalKeyspace } from '../transaction/keyspace-service.js';
+
+export interface NodeKeyspace {
+  readonly name: KeyspaceName;
+  readonly home: RegionId;
+  readonly homeNode: NodeId;
+  readonly openDatabase: OpenDatabase;
+  /** True when the store may have been set back: then every peer is compared with. */
+  readonly compareAll: boolean;
+}
+
+export interface NodeOptions {
+  readonly cluster: string;
+  readonly version: string;
+  readonly self: NodeId;
+  /** Every node of the cluster, this one included. */
+  readonly nodes: readonly { readonly id: NodeId; readonly region: RegionId; readonly httpAddress: string }[];
+  readonly keyspaces: readonly NodeKeyspace[];
+  readonly compare: 'reachable' | 'all';
+  readonly transport: PeerTransport;
+  readonly runtime: Runtime;
+}
+
+/** One node: its keyspaces, its streams to the others. Clock, timers, network and databases are arguments. */
+export class MeridianNode implements NodeService {
+  readonly cluster: string;
+  readonly node: NodeId;
+  readonly region: RegionId;
+  readonly version: string;
+  readonly #options: NodeOptions;
+  readonly #keyspaces = new Map<string, KeyspaceNode>();
+  readonly #gossip: Gossip;
+  #draining = false;
+
+  /** Opens and verifies every store. Throws StoreDamaged: a node does not start on a store that it cannot trust. */
+  static async open(options: NodeOptions): Promise<MeridianNode> {
+    const node = new MeridianNode(options);
+    for (const keyspace of options.keyspaces) await node.#openKeyspace(keyspace);
+    return node;
+  }
+
+  private constructor(options: NodeOptions) {
+    const { self, nodes, transport, runtime } = options;
+    this.#options = options;
+    this.cluster = options.cluster;
+    this.version = options.version;
+    this.node = self;
+    this.region = nodes.find((node) => node.id === self)!.region;
+    const keyspaces = () => [...this.#keyspaces.values()];
+    const peers = nodes.filter((node) => node.id !== self);
+    this.#gossip = new Gossip({ self, region: this.region, peers, transport, runtime, keyspaces });
+    transport.accept('certify', (stream) => this.#acceptCertify(stream));
+    transport.accept('entries', (stream) => this.#acceptEntries(stream));
+  }
+
+  async #openKeyspace(keyspace: NodeKeyspace): Promise<void> {
+    const { name, home, homeNode, openDatabase, compareAll } = keyspace;
+    const { self, nodes, transport, compare } = this.#options;
+    const runtime = { ...this.#options.runtime, logger: this.#options.runtime.logger.child({ keyspace: name }) };
+    const opened = await KeyspaceNode.open({
+      name,
+      home,
+      homeNode,
+      self,
+      nodes: nodes.map((node) => node.id),
+      store: await openKeyspaceStore(openDatabase, runtime.logger),
+      transport,
+      runtime,
+      compare: compareAll ? 'all' : compare,
+      obstacle: () => this.#gossip.obstacle(),
+    });
+    this.#keyspaces.set(name, opened);
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  async start(): Promise<void> {
+    await this.#options.transport.start();
+    this.#gossip.start();
+    for (const keyspace of this.#keyspaces.values()) keyspace.start();
+  }
+
+  /** Not ready from now on. */
+  drain(): void {
+    this.#draining = true;
+    for (const keyspace of this.#keyspaces.values()) keyspace.drain();
+  }
+
+  async stop(): Promise<void> {
+    this.drain();
+    this.#gossip.stop();
+    await Promise.all([...this.#keyspaces.values()].map((keyspace) => keyspace.stop()));
+    await this.#options.transport.stop();
+  }
+
+  keyspace(name: string): LocalKeyspace | undefined {
+    return this.#keyspaces.get(name)?.service;
+  }
+
+  keyspaces(): readonly LocalKeyspace[] {
+    return [...this.#keyspaces.values()].map((keyspace) => keyspace.service);
+  }
+
+  /** The parts of a keyspace, for maintenance and for tests. */
+  keyspaceNode(name: string): KeyspaceNode | undefined {
+    return this.#keyspaces.get(name);
+  }
+
+  minterOf(id: TransactionId): { readonly node: NodeId; readonly httpAddress: string } | undefined {
+    const tag = tagOfTransaction(id);
+    const minter = this.#options.nodes.find((node) => nodeTag(node.id) === tag);
+    return minter === undefined ? undefined : { node: minter.id, httpAddress: minter.httpAddress };
+  }
+
+  peers(): readonly PeerStatus[] {
+    const keyspaces = [...this.#keyspaces.values()].map((keyspace) => {
+      const { name, state, applied, position, epoch, detail } = keyspace.service.status();
+      return { name, state, applied, position, epoch, sequencing: keyspace.sequencing, detail };
+    });
+    const own = { node: this.node, region: this.region, reachable: true, roundTripMs: 0, clockSkewMs: 0, keyspaces };
+    return [own, ...this.#gossip.statuses()];
+  }
+
+  #acceptCertify(stream: PeerStream): void {
+    this.#first(stream, (bytes) => {
+      const message = decodeCertifyFromSequencer(bytes);
+      if (message.type !== 'welcome') return stream.close('a welcome comes first');
+      const keyspace = this.#keyspaces.get(message.keyspace);
+      if (keyspace === undefined) return stream.close(`no keyspace ${message.keyspace} on this node`);
+      keyspace.link.accept(stream, message);
+    });
+  }
+
+  #acceptEntries(stream: PeerStream): void {
+    this.#first(stream, (bytes) => {
+      const message = decodeEntriesFromFollower(bytes);
+      if (message.type !== 'hello') return stream.close('a hello comes first');
+      const keyspace = this.#keyspaces.get(message.keyspace);
+      if (keyspace === undefined) return stream.close(`no keyspace ${message.keyspace} on this node`);
+      keyspace.feed.serve(stream, message);
+    });
+  }
+
+  #first(stream: PeerStream, take: (bytes: Uint8Array) => void): void {
+    stream.onMessage((bytes) => {
+      try {
+        take(bytes);
+      } catch (error) {
+        this.#options.runtime.logger.warn({ error }, 'a stream began with what cannot be read');
+        stream.close('malformed message');
+      }
+    });
+  }
+}

@@ -1,0 +1,196 @@
+import { fail, succeed, type Result } from '../model/errors.js';
+import { gtid } from '../model/gtid.js';
+import type { KeyspaceName, TransactionId } from '../model/ids.js';
+import type { Key, KeyRange } from '../model/keys.js';
+import { limits } from '../model/limits.js';
+import { mintTransactionId } from '../model/transaction-id.js';
+import { resolve } from './commit.js';
+import { gtidAt, gtidOf, type KeyspaceContext } from './context.js';
+import { awaitFreshness } from './freshness.js';
+import { endedFailure, notFound, OpenTransaction, type EndedBy } from './interactive.js';
+import { transact } from './one-shot.js';
+import type {
+  BeginOptions,
+  Committed,
+  Freshness,
+  InteractiveTransaction,
+  KeyspaceService,
+  KeyspaceStatus,
+  ListOptions,
+  ListPage,
+  SnapshotRead,
+  TransactionState,
+  TransactRequest,
+} from './service.js';
+import { readPage } from './snapshot-reads.js';
+import { invalidKey, invalidRange } from './validation.js';
+
+/** One keyspace at one node, as the APIs see it. */
+export class LocalKeyspace implements KeyspaceService {
+  readonly name: KeyspaceName;
+  readonly status: () => KeyspaceStatus;
+  readonly #context: KeyspaceContext;
+  readonly #open = new Map<TransactionId, OpenTransaction>();
+  /** How transactions ended that are open no more; the oldest are forgotten. */
+  readonly #ended = new Map<TransactionId, EndedBy>();
+  /** COMMITs under way or answered: COMMIT again returns the first outcome. */
+  readonly #commits = new Map<TransactionId, Promise<Result<Committed>>>();
+
+  constructor(context: KeyspaceContext, status: () => KeyspaceStatus) {
+    this.name = context.name;
+    this.#context = context;
+    this.status = status;
+  }
+
+  get openTransactions(): number {
+    return this.#open.size;
+  }
+
+  async read(keys: readonly Key[], freshness: Freshness): Promise<Result<SnapshotRead>> {
+    for (const key of keys) {
+      const invalid = invalidKey(key);
+      if (invalid !== undefined) return { ok: false, failure: invalid };
+    }
+    const ready = awaitFreshness(this.#context, freshness);
+    const fresh = ready instanceof Promise ? await ready : ready;
+    if (!fresh.ok) return fresh;
+    const snapshot = this.#context.store.snapshot();
+    try {
+      const values = keys.length === 1 ? [snapshot.get(keys[0]!)] : await snapshot.getMany(keys);
+      return succeed({ gtid: gtidOf(snapshot), values });
+    } finally {
+      snapshot.release();
+    }
+  }
+
+  async list(range: KeyRange, options: ListOptions): Promise<Result<ListPage>> {
+    const invalid = invalidRange(range);
+    if (invalid !== undefined) return { ok: false, failure: invalid };
+    const fresh = await awaitFreshness(this.#context, options);
+    if (!fresh.ok) return fresh;
+    const snapshot = this.#context.store.snapshot();
+    try {
+      const page = await readPage(snapshot, range, options);
+      return succeed({ gtid: gtidOf(snapshot), ...page });
+    } finally {
+      snapshot.release();
+    }
+  }
+
+  transact(request: TransactRequest): Promise<Result<Committed>> {
+    return transact(this.#context, request);
+  }
+
+  async begin(options: BeginOptions): Promise<Result<InteractiveTransaction>> {
+    const fresh = await awaitFreshness(this.#context, options);
+    if (!fresh.ok) return fresh;
+    if (this.#open.size >= limits.openTransactionsMax) {
+      const message = `${limits.openTransactionsMax} transactions of this keyspace are open on this node`;
+      return fail('OVERLOADED', message, { details: { retryAfterMs: 1000 } });
+    }
+    const { runtime, self } = this.#context;
+    const id = mintTransactionId(runtime.clock.nowMs(), runtime.random.bytes(10), self);
+    const transaction = new OpenTransaction(this.#context, {
+      id,
+      isolation: options.isolation,
+      idleMsMax: Math.min(options.idleTimeoutMs ?? limits.transactionIdleMsMax, limits.transactionIdleMsMax),
+      onEnd: (by) => this.#remember(id, by),
+    });
+    this.#open.set(id, transaction);
+    return succeed(transaction);
+  }
+
+  open(id: TransactionId): Result<InteractiveTransaction> {
+    const transaction = this.#open.get(id);
+    if (transaction !== undefined) return succeed(transaction);
+    const ended = this.#ended.get(id);
+    return ended === undefined ? notFound(id) : { ok: false, failure: endedFailure(id, ended) };
+  }
+
+  async commit(id: TransactionId): Promise<Result<Committed>> {
+    const first = this.#commits.get(id);
+    if (first !== undefined) return this.#again(id, first);
+    const transaction = this.#open.get(id);
+    if (transaction !== undefined) {
+      const committed = transaction.commit();
+      bounded(this.#commits, id, committed);
+      return committed;
+    }
+    const ended = this.#ended.get(id);
+    if (ended !== undefined) return { ok: false, failure: endedFailure(id, ended) };
+    return this.#resolve(id);
+  }
+
+  async rollback(id: TransactionId): Promise<Result<TransactionState>> {
+    const transaction = this.#open.get(id);
+    if (transaction !== undefined) {
+      transaction.end('rollback');
+      return succeed({ state: 'aborted', code: 'TRANSACTION_ABORTED', conflict: undefined });
+    }
+    const ended = this.#ended.get(id);
+    if (ended !== undefined && ended !== 'commit') {
+      return succeed({ state: 'aborted', code: 'TRANSACTION_ABORTED', conflict: undefined });
+    }
+    const resolved = await this.#resolve(id);
+    const state = this.transactionState(id);
+    if (state.state !== 'unknown') return succeed(state);
+    if (!resolved.ok && resolved.failure.code === 'TRANSACTION_ABORTED' && resolved.failure.outcome === 'not-committed') {
+      return succeed({ state: 'aborted', code: 'TRANSACTION_ABORTED', conflict: undefined });
+    }
+    return resolved.ok ? succeed(state) : resolved;
+  }
+
+  transactionState(id: TransactionId): TransactionState {
+    const transaction = this.#open.get(id);
+    if (transaction !== undefined) return { state: 'open', snapshot: transaction.snapshot };
+    const outcome = this.#context.store.outcome(id);
+    if (outcome === undefined) return { state: 'unknown' };
+    if (outcome.kind === 'aborted') return { state: 'aborted', code: outcome.code, conflict: outcome.conflict };
+    const { seqno, results } = outcome;
+    return { state: 'committed', gtid: gtidAt(this.#context, seqno), seqno, results };
+  }
+
+  async stateHash() {
+    const snapshot = this.#context.store.snapshot();
+    try {
+      const { hash, keys } = await snapshot.stateHash();
+      const { keyspaceId, seqno } = snapshot.head;
+      return { hash, keys, gtid: gtid(keyspaceId!, seqno) };
+    } finally {
+      snapshot.release();
+    }
+  }
+
+  /** Rolls back what is open: the node stops. */
+  stop(): void {
+    for (const transaction of this.#open.values()) transaction.end('rollback');
+  }
+
+  /** The first outcome; where that was unknown, what is known by now. */
+  async #again(id: TransactionId, first: Promise<Result<Committed>>): Promise<Result<Committed>> {
+    const outcome = await first;
+    if (outcome.ok || outcome.failure.outcome !== 'unknown') return outcome;
+    return this.#resolve(id);
+  }
+
+  #resolve(id: TransactionId): Promise<Result<Committed>> {
+    const refusal = this.#context.notServing();
+    if (refusal !== undefined) return Promise.resolve({ ok: false, failure: { ...refusal, outcome: 'unknown' } });
+    return resolve(this.#context, id);
+  }
+
+  #remember(id: TransactionId, by: EndedBy): void {
+    this.#open.delete(id);
+    bounded(this.#ended, id, by);
+  }
+}
+
+/** Adds to a map that forgets its oldest above `limits.endedTransactionsMax`. */
+function bounded<K, V>(map: Map<K, V>, key: K, value: V): void {
+  map.set(key, value);
+  if (map.size <= limits.endedTransactionsMax) return;
+  for (const oldest of map.keys()) {
+    map.delete(oldest);
+    return;
+  }
+}

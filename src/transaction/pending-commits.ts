@@ -1,0 +1,181 @@
+import type { ErrorCode } from '../model/errors.js';
+import { seqno, type Seqno, type TransactionId } from '../model/ids.js';
+import { keyFromBytes } from '../model/keys.js';
+import { limits } from '../model/limits.js';
+import { abortCodes, outcomeMatches, type AbortedOutcome, type LoggedOutcome } from '../model/outcome.js';
+import { submissionBytes, type LinkListener, type SequencerLink } from '../replica/sequencer-link.js';
+import type { Runtime } from '../runtime/runtime.js';
+import type { KeyspaceStore } from '../storage/store.js';
+import type { Submission, Verdict } from '../transport/messages.js';
+
+/** How a submission ended at this node. */
+export type Settled =
+  /** What the log says of the id, for ever. */
+  | { readonly kind: 'logged'; readonly outcome: LoggedOutcome }
+  /** A first attempt's abort: no other copy of the id exists, and no tombstone. */
+  | { readonly kind: 'aborted'; readonly outcome: AbortedOutcome; readonly detail: string }
+  /** `certain`: no copy of the id was ever taken. */
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly detail: string; readonly certain: boolean }
+  | { readonly kind: 'reused'; readonly seqno: Seqno | undefined };
+
+export interface CommitAttempt {
+  readonly id: TransactionId;
+  /** Undefined when an id is resolved: that matches every content. */
+  readonly contentHash: Buffer | undefined;
+  readonly submission: Submission;
+  readonly mayBeRetry: boolean;
+}
+
+interface Pending {
+  readonly id: TransactionId;
+  readonly contentHash: Buffer | undefined;
+  readonly bytes: number;
+  submission: Submission;
+  sends: number;
+  /** Another copy of the id may exist: only a tombstone proves that it will not commit. */
+  tombstoneOnly: boolean;
+  readonly settled: Promise<Settled>;
+  readonly settle: (settled: Settled) => void;
+}
+
+const resubmitMs = 1000;
+
+/**
+ * The submissions of one keyspace at one node that have no outcome yet: one per id; duplicates join the first. They are
+ * submitted again to each sequencer that comes, until the log's word is known, however long their callers wait.
+ */
+export class PendingCommits implements LinkListener {
+  readonly #link: SequencerLink;
+  readonly #store: KeyspaceStore;
+  readonly #runtime: Runtime;
+  readonly #pending = new Map<TransactionId, Pending>();
+  #bytes = 0;
+
+  constructor(link: SequencerLink, store: KeyspaceStore, runtime: Runtime) {
+    this.#link = link;
+    this.#store = store;
+    this.#runtime = runtime;
+    link.listener = this;
+    store.onApplied((applied) => {
+      if (this.#pending.size === 0) return;
+      for (const { outcomes } of applied) for (const { id, outcome } of outcomes) this.#onLogged(id, outcome);
+    });
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  has(id: TransactionId): boolean {
+    return this.#pending.has(id);
+  }
+
+  /** Resolves when the outcome is known; a caller that will not wait so long leaves it behind. */
+  submit(attempt: CommitAttempt): Promise<Settled> {
+    const logged = this.#store.outcome(attempt.id);
+    if (logged !== undefined) return Promise.resolve(this.#judgeLogged(logged, attempt.contentHash));
+    const first = this.#pending.get(attempt.id);
+    if (first !== undefined) return this.#join(first, attempt);
+    const certain = !attempt.mayBeRetry;
+    if (!this.#link.serving) {
+      const detail = this.#link.status.whyNot ?? '';
+      return Promise.resolve({ kind: 'refused', code: 'SEQUENCER_UNAVAILABLE', detail, certain });
+    }
+    const bytes = submissionBytes(attempt.submission);
+    if (this.#pending.size >= limits.submissionsMax || this.#bytes + bytes > limits.submissionBytesMax) {
+      const detail = 'too many commits of this node wait for their outcome';
+      return Promise.resolve({ kind: 'refused', code: 'OVERLOADED', detail, certain });
+    }
+    return this.#begin(attempt, bytes).settled;
+  }
+
+  onVerdict(id: TransactionId, verdict: Verdict): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    switch (verdict.kind) {
+      case 'committed':
+        return;
+      case 'aborted':
+        return this.#onAborted(pending, verdict);
+      case 'refused':
+        return this.#onRefused(pending, verdict);
+    }
+  }
+
+  onServing(): void {
+    for (const pending of this.#pending.values()) this.#send(pending);
+  }
+
+  #begin(attempt: CommitAttempt, bytes: number): Pending {
+    const { id, contentHash, submission, mayBeRetry } = attempt;
+    let settle: Pending['settle'] = () => {};
+    const settled = new Promise<Settled>((resolve) => (settle = resolve));
+    const pending = { id, contentHash, bytes, submission, sends: 0, tombstoneOnly: mayBeRetry, settled, settle };
+    this.#pending.set(id, pending);
+    this.#bytes += bytes;
+    this.#send(pending);
+    return pending;
+  }
+
+  #send(pending: Pending): void {
+    if (pending.sends > 0) pending.tombstoneOnly = true;
+    if (pending.tombstoneOnly && !pending.submission.retry) pending.submission = { ...pending.submission, retry: true };
+    pending.sends += 1;
+    this.#link.submit(pending.submission);
+  }
+
+  #join(first: Pending, attempt: CommitAttempt): Promise<Settled> {
+    const { contentHash } = attempt;
+    if (contentHash !== undefined && first.contentHash !== undefined && !contentHash.equals(first.contentHash)) {
+      return Promise.resolve({ kind: 'reused', seqno: undefined });
+    }
+    first.tombstoneOnly = true;
+    return first.settled;
+  }
+
+  #onLogged(id: TransactionId, outcome: LoggedOutcome): void {
+    const pending = this.#pending.get(id);
+    if (pending !== undefined) this.#end(pending, this.#judgeLogged(outcome, pending.contentHash));
+  }
+
+  #judgeLogged(outcome: LoggedOutcome, contentHash: Buffer | undefined): Settled {
+    if (contentHash === undefined || outcomeMatches(outcome, contentHash)) return { kind: 'logged', outcome };
+    return { kind: 'reused', seqno: outcome.kind === 'committed' ? outcome.seqno : undefined };
+  }
+
+  #onAborted(pending: Pending, verdict: Verdict): void {
+    const outcome = abortOf(verdict, pending.contentHash);
+    if (verdict.tombstone) this.#end(pending, { kind: 'logged', outcome });
+    else if (pending.tombstoneOnly) this.#send(pending);
+    else this.#end(pending, { kind: 'aborted', outcome, detail: verdict.detail });
+  }
+
+  #onRefused(pending: Pending, verdict: Verdict): void {
+    const code = verdict.code as ErrorCode;
+    if (code === 'TRANSACTION_ID_REUSED') {
+      const at = verdict.seqno === 0 ? undefined : seqno(verdict.seqno);
+      return this.#end(pending, { kind: 'reused', seqno: at });
+    }
+    const mayPass = code === 'OVERLOADED' || code === 'SEQUENCER_UNAVAILABLE';
+    if (mayPass && pending.tombstoneOnly) {
+      this.#runtime.timers.after(resubmitMs, () => {
+        if (this.#pending.get(pending.id) === pending && this.#link.serving) this.#send(pending);
+      });
+      return;
+    }
+    this.#end(pending, { kind: 'refused', code, detail: verdict.detail, certain: !pending.tombstoneOnly });
+  }
+
+  #end(pending: Pending, settled: Settled): void {
+    this.#pending.delete(pending.id);
+    this.#bytes -= pending.bytes;
+    pending.settle(settled);
+  }
+}
+
+function abortOf(verdict: Verdict, contentHash: Buffer | undefined): AbortedOutcome {
+  const code = abortCodes.find((known) => known === verdict.code) ?? 'TRANSACTION_ABORTED';
+  const winner = verdict.conflictSeqno;
+  const conflict = winner === 0 ? undefined : { key: keyFromBytes(verdict.conflictKey), winner: seqno(winner) };
+  return { kind: 'aborted', code, conflict, contentHash };
+}
