@@ -129,6 +129,24 @@ describe('an opener', () => {
     expect(await closeReason(stream)).toMatch(/west does not answer within 100 ms/);
   });
 
+  test('begins a new connection after one that was never answered', async () => {
+    const { server, accepted } = await accepting(west);
+    let connections = 0;
+    const port = await tcpServer((socket) => {
+      connections += 1;
+      if (connections === 1) return;
+      const onward = connect(server.port, '127.0.0.1');
+      sockets.push(onward);
+      onward.on('error', () => {});
+      socket.pipe(onward).pipe(socket);
+    });
+    const client = transport(east, { addresses: at(port), openTimeoutMs: 1000 });
+    await closeReason(client.open(west, 'certify'));
+    client.open(west, 'certify');
+    await eventually(() => accepted.length === 1);
+    expect(connections).toBe(2);
+  });
+
   test('reaches a node again after it was down and after it was restarted', async () => {
     const first = await accepting(west);
     const { port } = first.server;

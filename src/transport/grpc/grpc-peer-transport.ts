@@ -93,8 +93,10 @@ class GrpcTransport implements GrpcPeerTransport {
     if (to === self) return this.#openToSelf(method);
     const address = addresses.get(to);
     if (address === undefined) return closedStream(timers, `node ${to} is not in the cluster`);
-    const context = { cluster, self, timers, limits: this.#limits, openTimeoutMs };
-    const client = this.#clientFor(`${to}/${method}`, address);
+    const key = `${to}/${method}`;
+    const client = this.#clientFor(key, address);
+    const onOpenTimeout = (): void => this.#abandonUnlessReady(key, client);
+    const context = { cluster, self, timers, limits: this.#limits, openTimeoutMs, onOpenTimeout };
     return this.#keep(openStream(client, { to, method }, context, (stream) => this.#forget(stream)));
   }
 
@@ -176,6 +178,14 @@ class GrpcTransport implements GrpcPeerTransport {
     const client = new Client(address, credentials, channelOptions(this.#limits, this.#keepalive));
     this.#clients.set(key, client);
     return client;
+  }
+
+  /** After a partition TCP alone would go on with its own attempt, at ever longer intervals; the next `open` begins anew. */
+  #abandonUnlessReady(key: string, client: Client): void {
+    if (this.#clients.get(key) !== client) return;
+    if (client.getChannel().getConnectivityState(false) === connectivityState.READY) return;
+    this.#clients.delete(key);
+    client.close();
   }
 
   #keep(stream: GrpcPeerStream): GrpcPeerStream {

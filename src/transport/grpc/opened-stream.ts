@@ -13,6 +13,7 @@ export interface OpeningContext {
   readonly limits: StreamLimits;
   /** A stream that the acceptor has not answered by then is closed. ms */
   readonly openTimeoutMs: number;
+  readonly onOpenTimeout: () => void;
 }
 
 /** Opens a call to `to` on its channel. `onOver` runs once, when nothing of the call is left. */
@@ -35,9 +36,10 @@ export function openStream(
     context.timers,
     context.limits,
   );
-  const cancelOpenTimeout = context.timers.after(context.openTimeoutMs, () =>
-    stream.abort(`${to} does not answer within ${context.openTimeoutMs} ms`),
-  );
+  const cancelOpenTimeout = context.timers.after(context.openTimeoutMs, () => {
+    stream.abort(`${to} does not answer within ${context.openTimeoutMs} ms`);
+    context.onOpenTimeout();
+  });
   call.on('metadata', cancelOpenTimeout);
   // grpc-js emits it before the status, which says the same; without a listener it would be thrown.
   call.on('error', () => {});
