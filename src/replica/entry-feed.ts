@@ -5,10 +5,12 @@ import type { AppliedEntry, KeyspaceStore } from '../storage/store.js';
 import {
   decodeEntriesFromFollower,
   encodeEntriesFromSource,
+  type EntriesFromFollower,
   type EntriesHello,
   type EntriesWelcome,
 } from '../transport/messages.js';
 import type { PeerStream } from '../transport/peer-transport.js';
+import { readMessages } from '../transport/read-messages.js';
 
 const heartbeatMs = 500;
 
@@ -103,10 +105,10 @@ class FollowerStream {
 
   start(onClose: () => void): void {
     const cancelHeartbeats = every(this.#runtime.timers, heartbeatMs, () => this.#sendHeartbeat());
-    this.#stream.onMessage((bytes) => {
-      const message = decodeEntriesFromFollower(bytes);
+    const take = (message: EntriesFromFollower): void => {
       if (message.type === 'applied') this.#applied = message.position;
-    });
+    };
+    readMessages(this.#stream, decodeEntriesFromFollower, take, this.#runtime.logger);
     this.#stream.onClose(() => {
       this.#closed = true;
       cancelHeartbeats();

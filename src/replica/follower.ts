@@ -9,6 +9,7 @@ import {
   type EntriesWelcome,
 } from '../transport/messages.js';
 import type { PeerStream, PeerTransport } from '../transport/peer-transport.js';
+import { readMessages } from '../transport/read-messages.js';
 
 export type FollowState =
   /** The store was empty and has not reached the tail yet. */
@@ -81,7 +82,8 @@ export class Follower {
     const stream = transport.open(source, 'entries');
     this.#stream = stream;
     this.#welcomed = false;
-    stream.onMessage((bytes) => this.#onMessage(bytes, stream));
+    const take = (message: EntriesFromSource): void => this.#onMessage(message, stream);
+    readMessages(stream, decodeEntriesFromSource, take, runtime.logger);
     stream.onClose((reason) => {
       if (this.#stream === stream) this.#stream = undefined;
       this.#lost(`the entry stream from ${source} is closed: ${reason}`);
@@ -99,14 +101,7 @@ export class Follower {
     stream.send(encodeEntriesFromFollower(hello));
   }
 
-  #onMessage(bytes: Uint8Array, stream: PeerStream): void {
-    let message: EntriesFromSource;
-    try {
-      message = decodeEntriesFromSource(bytes);
-    } catch (error) {
-      this.#ports.runtime.logger.warn({ error }, 'an entry stream carried what cannot be read');
-      return stream.close('malformed message');
-    }
+  #onMessage(message: EntriesFromSource, stream: PeerStream): void {
     if (stream !== this.#stream) return;
     if (message.type === 'welcome') return this.#onWelcome(message);
     if (message.type === 'heartbeat') {

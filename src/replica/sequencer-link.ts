@@ -11,6 +11,7 @@ import {
   type Verdict,
 } from '../transport/messages.js';
 import type { PeerStream } from '../transport/peer-transport.js';
+import { readMessages } from '../transport/read-messages.js';
 
 export interface LinkListener {
   onVerdict(id: TransactionId, verdict: Verdict): void;
@@ -88,7 +89,8 @@ export class SequencerLink {
     this.#sequencer = welcome.node as NodeId;
     this.#epoch = welcome.epoch;
     this.#heard({ position: welcome.tailPosition, seqno: welcome.tailSeqno });
-    stream.onMessage((bytes) => this.#onMessage(bytes, stream));
+    const take = (message: CertifyFromSequencer): void => this.#onMessage(message, stream);
+    readMessages(stream, decodeCertifyFromSequencer, take, this.#runtime.logger);
     stream.onClose((reason) => {
       if (this.#stream === stream) this.#lost(`the stream of ${welcome.node} is closed: ${reason}`);
     });
@@ -141,14 +143,7 @@ export class SequencerLink {
     if (group.length > 0) this.#stream?.send(encodeCertifyFromNode({ type: 'submissions', submissions: group }));
   }
 
-  #onMessage(bytes: Uint8Array, stream: PeerStream): void {
-    let message: CertifyFromSequencer;
-    try {
-      message = decodeCertifyFromSequencer(bytes);
-    } catch (error) {
-      this.#runtime.logger.warn({ error, keyspace: this.#keyspace }, 'a certify stream carried what cannot be read');
-      return stream.close('malformed message');
-    }
+  #onMessage(message: CertifyFromSequencer, stream: PeerStream): void {
     if (stream !== this.#stream) return;
     switch (message.type) {
       case 'verdicts':

@@ -8,6 +8,7 @@ import {
   type CertifyHello,
 } from '../transport/messages.js';
 import type { PeerStream, PeerTransport } from '../transport/peer-transport.js';
+import { readMessages } from '../transport/read-messages.js';
 
 /** One node's end of the certify streams. Answers to a stream that has closed are dropped; the node asks again. */
 export interface CertifyPeer {
@@ -69,18 +70,12 @@ export class CertifyStreams {
     const link: { stream: PeerStream; hello: CertifyHello | undefined } = { stream, hello: undefined };
     this.#open.set(node, link);
     const peer: CertifyPeer = { node, send: (message) => void stream.send(encodeCertifyFromSequencer(message)) };
-    stream.onMessage((bytes) => {
-      try {
-        const message = decodeCertifyFromNode(bytes);
-        if (message.type === 'hello') {
-          link.hello = message;
-          this.#events.onHello(message, peer);
-        } else this.#events.onMessage(message, peer);
-      } catch (error) {
-        this.#runtime.logger.warn({ node, error }, 'a certify stream carried what cannot be read');
-        stream.close('malformed message');
-      }
-    });
+    const take = (message: CertifyFromNode): void => {
+      if (message.type !== 'hello') return this.#events.onMessage(message, peer);
+      link.hello = message;
+      this.#events.onHello(message, peer);
+    };
+    readMessages(stream, decodeCertifyFromNode, take, this.#runtime.logger);
     stream.onClose((reason) => {
       if (this.#open.get(node) === link) this.#open.delete(node);
       this.#redial(node, link.hello === undefined ? Math.min(redialMs * 2, redialMsMax) : redialMsMin, reason);

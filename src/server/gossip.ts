@@ -10,6 +10,7 @@ import {
   type GossipStatus,
 } from '../transport/messages.js';
 import type { PeerStream, PeerTransport } from '../transport/peer-transport.js';
+import { readMessages } from '../transport/read-messages.js';
 import type { KeyspaceNode } from './keyspace-node.js';
 
 export interface GossipPorts {
@@ -126,14 +127,8 @@ export class Gossip {
   }
 
   #listen(stream: PeerStream, peer: Peer | undefined): void {
-    stream.onMessage((bytes) => {
-      try {
-        this.#onMessage(decodeGossipMessage(bytes), stream, peer);
-      } catch (error) {
-        this.#ports.runtime.logger.warn({ error }, 'a gossip stream carried what cannot be read');
-        stream.close('malformed message');
-      }
-    });
+    const take = (message: GossipMessage): void => this.#onMessage(message, stream, peer);
+    readMessages(stream, decodeGossipMessage, take, this.#ports.runtime.logger);
   }
 
   #onMessage(message: GossipMessage, stream: PeerStream, peer: Peer | undefined): void {

@@ -6,6 +6,7 @@ import type { OpenDatabase } from '../storage/store.js';
 import type { NodeService, PeerStatus } from '../transaction/service.js';
 import { decodeCertifyFromSequencer, decodeEntriesFromFollower } from '../transport/messages.js';
 import type { PeerStream, PeerTransport } from '../transport/peer-transport.js';
+import { readMessages } from '../transport/read-messages.js';
 import { Gossip } from './gossip.js';
 import { KeyspaceNode } from './keyspace-node.js';
 import type { LocalKeyspace } from '../transaction/keyspace-service.js';
@@ -134,8 +135,7 @@ export class MeridianNode implements NodeService {
   }
 
   #acceptCertify(stream: PeerStream): void {
-    this.#first(stream, (bytes) => {
-      const message = decodeCertifyFromSequencer(bytes);
+    this.#first(stream, decodeCertifyFromSequencer, (message) => {
       if (message.type !== 'welcome') return stream.close('a welcome comes first');
       const keyspace = this.#keyspaces.get(message.keyspace);
       if (keyspace === undefined) return stream.close(`no keyspace ${message.keyspace} on this node`);
@@ -144,8 +144,7 @@ export class MeridianNode implements NodeService {
   }
 
   #acceptEntries(stream: PeerStream): void {
-    this.#first(stream, (bytes) => {
-      const message = decodeEntriesFromFollower(bytes);
+    this.#first(stream, decodeEntriesFromFollower, (message) => {
       if (message.type !== 'hello') return stream.close('a hello comes first');
       const keyspace = this.#keyspaces.get(message.keyspace);
       if (keyspace === undefined) return stream.close(`no keyspace ${message.keyspace} on this node`);
@@ -153,14 +152,8 @@ export class MeridianNode implements NodeService {
     });
   }
 
-  #first(stream: PeerStream, take: (bytes: Uint8Array) => void): void {
-    stream.onMessage((bytes) => {
-      try {
-        take(bytes);
-      } catch (error) {
-        this.#options.runtime.logger.warn({ error }, 'a stream began with what cannot be read');
-        stream.close('malformed message');
-      }
-    });
+  /** The first message says which keyspace the stream is for; whoever takes it listens from then on. */
+  #first<M>(stream: PeerStream, decode: (bytes: Uint8Array) => M, take: (message: M) => void): void {
+    readMessages(stream, decode, take, this.#options.runtime.logger);
   }
 }
