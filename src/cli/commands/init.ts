@@ -1,0 +1,26 @@
+import { createSystemLogger } from '../../runtime/system/logger.js';
+import { configurationOf, type NodeOptions } from '../configuration.js';
+import { CommandError, type Command } from '../context.js';
+import { exitCodes } from '../exit-codes.js';
+
+/** Begins the histories of the keyspaces that have their home at the node, and says which. */
+export const init: Command<NodeOptions> = async (options, context) => {
+  const { terminal, runtime } = context;
+  const { cluster, node } = await configurationOf(options, context);
+  if (!cluster.keyspaces.some((keyspace) => keyspace.node === node.id)) {
+    await terminal.out(`No keyspace has its home at ${node.id}: there is nothing to begin.\n`);
+    return exitCodes.ok;
+  }
+  // Loaded here: the other commands need nothing of a node.
+  const { initHistories } = await import('../../server/node-process.js');
+  const logger = createSystemLogger({ level: node.logLevel, fields: { node: node.id } });
+  const histories = await initHistories({ cluster, node, runtime: { ...runtime, logger } });
+  for (const { keyspace, uuid, created } of histories)
+    await terminal.out(
+      created
+        ? `Keyspace ${keyspace} begins its history ${uuid}.\n`
+        : `Keyspace ${keyspace} has the history ${uuid} already; it is left as it is.\n`,
+    );
+  if (histories.some(({ created }) => created)) return exitCodes.ok;
+  throw new CommandError(`${node.dataDirectory} has data: nothing was changed.`, exitCodes.error);
+};

@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+import { createSystemRuntime } from '../runtime/system/runtime.js';
+import { runCommandLine } from './program.js';
+import { processTerminal } from './terminal.js';
+import { packageVersion } from './version.js';
+
+/** A supervisor holds the other end of the IPC channel: when it is gone, however it went, so must we be. */
+const untilStopped = (): Promise<string> =>
+  new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve('SIGTERM'));
+    process.once('SIGINT', () => resolve('SIGINT'));
+    process.once('disconnect', () => resolve('the supervisor is gone'));
+  });
+
+const context = {
+  terminal: processTerminal(),
+  environment: process.env,
+  runtime: createSystemRuntime(),
+  untilStopped,
+};
+const exitCode = await runCommandLine(process.argv.slice(2), context, await packageVersion());
+process.exit(exitCode);

@@ -1,0 +1,89 @@
+import { Command, CommanderError, Option } from 'commander';
+import { get, type GetOptions } from './commands/get.js';
+import { init } from './commands/init.js';
+import { put, type PutOptions } from './commands/put.js';
+import { start } from './commands/start.js';
+import { status, type StatusOptions } from './commands/status.js';
+import type { NodeOptions } from './configuration.js';
+import { CommandError, type CliContext } from './context.js';
+import { exitCodes, type ExitCode } from './exit-codes.js';
+
+/** Runs one command line (without node and script) to its exit code; what went wrong is said on standard error. */
+export async function runCommandLine(
+  args: readonly string[],
+  context: CliContext,
+  version: string,
+): Promise<ExitCode> {
+  let exitCode: ExitCode = exitCodes.ok;
+  const program = buildProgram(context, version, (code) => (exitCode = code));
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    context.terminal.say(error instanceof Error ? error.message : String(error));
+    return error instanceof CommandError ? error.exitCode : exitCodes.error;
+  }
+}
+
+function buildProgram(context: CliContext, version: string, done: (code: ExitCode) => void): Command {
+  const program = new Command('meridian')
+    .description('A geo-distributed, multi-master, transactional key-value service for the edge.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeErr: (text) => context.terminal.say(text.trimEnd()) })
+    .showHelpAfterError('Try `meridian --help`.')
+    .addHelpText('after', `\nExit status: ${exitStatusText}`);
+  const subcommand = (name: string, description: string): Command =>
+    program.command(name).description(description);
+
+  nodeOptions(subcommand('init', 'begin the histories of the keyspaces that have their home at a node')).action(
+    async (options: NodeOptions) => done(await init(options, context)),
+  );
+  nodeOptions(subcommand('start', 'run a node until SIGTERM or SIGINT'))
+    .option('--insecure', 'allow listening on addresses that other machines can reach, without TLS')
+    .action(async (options: NodeOptions) => done(await start(options, context)));
+  targetOptions(subcommand('status', 'show nodes, states, lag, sequencers, epochs and round trips'))
+    .addOption(new Option('-o, --output <format>', 'how').choices(['table', 'json']).default('table'))
+    .action(async (options: StatusOptions) => done(await status(options, context)));
+  targetOptions(subcommand('get', "write a key's value to standard output, byte for byte"))
+    .argument('<keyspace>')
+    .argument('<key>')
+    .option('--causal', 'see everything that was committed before, anywhere')
+    .option('--after <gtid>', 'see at least this commit: a causality token, as put prints it')
+    .action(async (keyspace: string, key: string, options: Omit<GetOptions, 'keyspace' | 'key'>) =>
+      done(await get({ keyspace, key, ...options }, context)),
+    );
+  targetOptions(subcommand('put', 'write a value under a key; prints the GTID of the commit'))
+    .argument('<keyspace>')
+    .argument('<key>')
+    .argument('<value>')
+    .option('--ttl <seconds>', 'let the key expire')
+    .option('--content-type <type>', "the value's media type", 'text/plain; charset=utf-8')
+    .option('--idempotency-key <uuid>', 'a UUIDv7: the same key again commits at most once')
+    .action(
+      async (
+        keyspace: string,
+        key: string,
+        value: string,
+        options: Omit<PutOptions, 'keyspace' | 'key' | 'value'>,
+      ) => done(await put({ keyspace, key, value, ...options }, context)),
+    );
+  return program;
+}
+
+const exitStatusText =
+  '0 done, 1 error, 2 usage, 3 conflict, 4 not found, 5 not available, 6 outcome unknown.';
+
+function nodeOptions(command: Command): Command {
+  return command
+    .requiredOption('--node <id>', 'the node, as the cluster file names it')
+    .option('--cluster <file>', "the cluster's file (default: regions/cluster.yaml)")
+    .option('--config <file>', "the node's file (default: <region>.yaml beside the cluster's)");
+}
+
+function targetOptions(command: Command): Command {
+  return command
+    .option('--url <url>', 'a node (default: MERIDIAN_URL, else the nodes of regions/cluster.yaml)')
+    .option('--token <token>', 'a bearer token (default: MERIDIAN_TOKEN)');
+}

@@ -1,0 +1,33 @@
+import { styleText } from 'node:util';
+
+export type Style = Parameters<typeof styleText>[0];
+
+/** Where a command speaks. */
+export interface Terminal {
+  /** Standard output: values and tables, nothing else. Resolves when it is taken. */
+  out(bytes: Uint8Array | string): Promise<void>;
+  /** A line on standard error. */
+  say(line: string): void;
+  /** Standard output is a terminal. */
+  readonly interactive: boolean;
+  paint(style: Style, text: string): string;
+}
+
+/** Colours on a terminal, unless NO_COLOR says otherwise. */
+export function coloursWanted(stream: { readonly isTTY?: boolean }, noColor: string | undefined): boolean {
+  return stream.isTTY === true && (noColor === undefined || noColor === '');
+}
+
+export function processTerminal(): Terminal {
+  const { stdout, stderr } = process;
+  const colours = coloursWanted(stdout, process.env['NO_COLOR']);
+  // A reader that has gone (`| head`, a dead supervisor) is no error of the command.
+  stdout.on('error', () => {});
+  stderr.on('error', () => {});
+  return {
+    out: (bytes) => new Promise((resolve) => stdout.write(bytes, () => resolve())),
+    say: (line) => void stderr.write(`${line}\n`),
+    interactive: stdout.isTTY === true,
+    paint: (style, text) => (colours ? styleText(style, text) : text),
+  };
+}

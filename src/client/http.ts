@@ -1,0 +1,125 @@
+import type { Timers } from '../runtime/runtime.js';
+
+export interface HttpTarget {
+  /** Scheme, host and port of a node. */
+  readonly url: string;
+  /** A bearer token. */
+  readonly token?: string | undefined;
+}
+
+export interface HttpQuestion {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** From the root, percent-encoded. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly headers?: Readonly<Record<string, string | undefined>>;
+  readonly body?: Uint8Array;
+  /** ms for the whole exchange. */
+  readonly timeoutMs: number;
+}
+
+export interface HttpAnswer {
+  readonly kind: 'answer';
+  /** 2xx. */
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Buffer;
+}
+
+/** A problem body of the API (RFC 9457). */
+export interface ApiProblem {
+  readonly kind: 'problem';
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  /** Of the transaction id: `not-committed`, `committed` or `unknown`. */
+  readonly outcome: string;
+  /** Every member of the body. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+export type HttpOutcome =
+  | HttpAnswer
+  | ApiProblem
+  /** No connection: the request was not sent. */
+  | { readonly kind: 'unreachable'; readonly message: string }
+  /** It may have been sent, and no answer that says more came back. */
+  | { readonly kind: 'no-answer'; readonly message: string };
+
+/** Errors before a byte of the request leaves. */
+const unsent = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
+
+/** One exchange; never throws for what the other side does. */
+export async function exchange(
+  target: HttpTarget,
+  question: HttpQuestion,
+  timers: Timers,
+): Promise<HttpOutcome> {
+  const abort = new AbortController();
+  const cancel = timers.after(question.timeoutMs, () => abort.abort());
+  try {
+    const response = await fetch(urlOf(target, question), {
+      method: question.method,
+      headers: headersOf(target, question),
+      signal: abort.signal,
+      redirect: 'manual',
+      ...(question.body === undefined ? {} : { body: question.body as Uint8Array<ArrayBuffer> }),
+    });
+    return judge(response, Buffer.from(await response.arrayBuffer()));
+  } catch (error) {
+    const cause = (error as { cause?: NodeJS.ErrnoException }).cause;
+    if (abort.signal.aborted)
+      return { kind: 'no-answer', message: `no answer from ${target.url} within ${question.timeoutMs} ms` };
+    const message = `${target.url}: ${cause?.message || cause?.code || (error as Error).message}`;
+    return { kind: unsent.has(cause?.code ?? '') ? 'unreachable' : 'no-answer', message };
+  } finally {
+    cancel();
+  }
+}
+
+function judge(response: Response, body: Buffer): HttpOutcome {
+  const { status, headers } = response;
+  if (response.ok) return { kind: 'answer', status, headers, body };
+  const fields = isJson(headers) ? parseObject(body) : undefined;
+  const { code, detail, outcome } = fields ?? {};
+  if (fields === undefined || typeof code !== 'string')
+    return { kind: 'no-answer', message: `${response.url}: HTTP ${status} without a problem body` };
+  return {
+    kind: 'problem',
+    status,
+    code,
+    detail: typeof detail === 'string' ? detail : code,
+    outcome: typeof outcome === 'string' ? outcome : 'unknown',
+    fields,
+  };
+}
+
+function isJson(headers: Headers): boolean {
+  return /^application\/([a-z.+-]*\+)?json\b/.test(headers.get('content-type') ?? '');
+}
+
+/** Undefined unless `body` is a JSON object. */
+export function parseObject(body: Buffer): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(body.toString('utf8'));
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function urlOf(target: HttpTarget, { path, query = {} }: HttpQuestion): URL {
+  const url = new URL(path, target.url);
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined) url.searchParams.set(name, value);
+  return url;
+}
+
+function headersOf(target: HttpTarget, { headers = {} }: HttpQuestion): Headers {
+  const all = new Headers();
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) all.set(name, value);
+  if (target.token !== undefined) all.set('authorization', `Bearer ${target.token}`);
+  return all;
+}
