@@ -1,4 +1,4 @@
-/** What /v1/cluster and /v1/keyspaces of one node say, as far as `meridian status` shows it. */
+/** What /v1/cluster of one node says, as far as `meridian status` shows it. */
 export interface ClusterView {
   readonly cluster: string;
   /** The node that was asked. */
@@ -39,8 +39,8 @@ export interface KeyspaceView {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Reads the two bodies. What is missing or of another type shows as unknown: a newer node may say more, an older less. */
-export function readClusterView(cluster: Json, keyspaces: Json): ClusterView {
+/** Reads the body. What is missing or of another type shows as unknown: a newer node may say more, an older less. */
+export function readClusterView(cluster: Json): ClusterView {
   return {
     cluster: text(cluster['cluster']) ?? '?',
     node: text(cluster['node']) ?? '?',
@@ -57,7 +57,7 @@ export function readClusterView(cluster: Json, keyspaces: Json): ClusterView {
         detail: text(replica['detail']),
       })),
     })),
-    keyspaces: objects(keyspaces['keyspaces']).map((keyspace) => ({
+    keyspaces: objects(cluster['keyspaces']).map((keyspace) => ({
       name: text(keyspace['name']) ?? '?',
       home: text(keyspace['home']) ?? '?',
       log: text(keyspace['log']) ?? '?',

@@ -162,7 +162,7 @@ describe('status', () => {
   const cluster = { cluster: 'm', node: 'a', nodes: [{ node: 'a', region: 'r', reachable: true, keyspaces: [] }] };
   const keyspaces = { keyspaces: [{ name: 'default', home: 'r', epoch: 1, sequencer: 'a', applied: 5, tail: 5 }] };
   beforeEach(() => {
-    answer = (request, response) => json(response, request.url === '/v1/cluster' ? cluster : keyspaces);
+    answer = (_, response) => json(response, { ...cluster, ...keyspaces });
   });
 
   it('is JSON on demand', async () => {

@@ -37,7 +37,7 @@ const keyspaces = {
 };
 
 const plain = (_: unknown, text: string): string => text;
-const lines = statusText(readClusterView(cluster, keyspaces), 'http://127.0.0.1:8102', plain).split('\n');
+const lines = statusText(readClusterView({ ...cluster, ...keyspaces }), 'http://127.0.0.1:8102', plain).split('\n');
 const row = (start: string) =>
   lines
     .find((line) => line.startsWith(`│ ${start}`))
@@ -80,6 +80,6 @@ it('colours nothing itself', () => {
 });
 
 it('shows what it does not understand as unknown', () => {
-  const text = statusText(readClusterView({ nodes: [{ node: 7 }, null] }, { keyspaces: [{}] }), 'url', plain);
+  const text = statusText(readClusterView({ nodes: [{ node: 7 }, null], keyspaces: [{}] }), 'url', plain);
   expect(text).toContain('│ ?      │ ?');
 });

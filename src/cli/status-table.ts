@@ -52,7 +52,7 @@ function replicaCell(view: ClusterView, node: NodeView, name: string, paint: Pai
   return paint(styleOf(replica.state), text);
 }
 
-/** The asked node speaks for itself in /v1/keyspaces. */
+/** The asked node's own list is fresher than what it tells its peers. */
 function replicaOf(view: ClusterView, node: NodeView, name: string): ReplicaView | undefined {
   const own = node.node === view.node ? view.keyspaces.find((keyspace) => keyspace.name === name) : undefined;
   return own ?? node.keyspaces.find((replica) => replica.name === name);
