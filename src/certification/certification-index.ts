@@ -87,7 +87,8 @@ export class CertificationIndex implements WriteHistory {
       }
     }
     this.lastSeqno = seqno;
-    this.commits[this.slot(seqno)] = { keys, deletedRanges };
+    // The copy has no spare capacity, which would cost more than the window's keys themselves.
+    this.commits[this.slot(seqno)] = { keys: keys.slice(), deletedRanges };
     this.keyCount += keys.length;
     this.deletedRangeCount += deletedRanges;
     this.shrinkToBounds();
@@ -133,7 +134,7 @@ export class CertificationIndex implements WriteHistory {
   firstWrittenAfter(range: KeyRange, after: Seqno): Key | undefined {
     if (this.lastSeqno <= after || rangeIsEmpty(range)) return undefined;
     const deleted = this.ranges.firstDeletedAfter(range, after);
-    const written = this.keys.firstWrittenAfter(range, after)?.key;
+    const written = this.keys.firstWrittenAfter(range, after);
     if (deleted === undefined || written === undefined) return deleted ?? written;
     return deleted < written ? deleted : written;
   }
