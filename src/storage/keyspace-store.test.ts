@@ -1,0 +1,367 @@
+import { describe, expect, it } from 'vitest';
+import { FaultyDisk } from '../../test/support/faulty-database.js';
+import {
+  atomic,
+  Chain,
+  expire,
+  key,
+  remove,
+  removeRange,
+  set,
+  testId,
+  transaction,
+} from '../../test/support/chain.js';
+import { epoch, logPosition, type KeyspaceId } from '../model/ids.js';
+import { firstKey, prefixRange, type KeyRange } from '../model/keys.js';
+import { silentLogger } from '../runtime/runtime.js';
+import { openKeyspaceStore } from './keyspace-store.js';
+import { dataKey, electionKey, entryKey, everything, formatKey, headKey, outcomeKey } from './layout.js';
+import { EntriesDoNotFollow, StoreClosed, StoreDamaged, type KeyspaceStore } from './store.js';
+
+const keyspaceId = '11111111-2222-4333-8444-555555555555' as KeyspaceId;
+const allKeys: KeyRange = { start: firstKey, end: undefined };
+
+async function begun(disk = new FaultyDisk()): Promise<{ disk: FaultyDisk; store: KeyspaceStore; chain: Chain }> {
+  const store = await openKeyspaceStore(disk.open, silentLogger);
+  const chain = new Chain(store.head);
+  await store.apply([chain.next({ kind: 'genesis', keyspaceId, keyspace: 'default' })]);
+  return { disk, store, chain };
+}
+
+const reopen = (disk: FaultyDisk): Promise<KeyspaceStore> => openKeyspaceStore(disk.open, silentLogger);
+
+async function keysOf(store: KeyspaceStore, range = allKeys, reverse = false): Promise<string[]> {
+  const snapshot = store.snapshot();
+  const keys: string[] = [];
+  for await (const page of snapshot.scan(range, { reverse })) keys.push(...page.map((entry) => entry.key));
+  snapshot.release();
+  return keys;
+}
+
+function hints(disk: FaultyDisk): number {
+  const { gte, lt } = everything('expiry');
+  return disk.keys().filter((at) => at.compare(gte) >= 0 && at.compare(lt) < 0).length;
+}
+
+describe('a store', () => {
+  it('is empty until a genesis begins its history', async () => {
+    const store = await reopen(new FaultyDisk());
+    expect(store.head).toMatchObject({ keyspaceId: undefined, position: -1, seqno: 0 });
+    expect(await store.entries(logPosition(0), 1)).toEqual([]);
+    expect(store.oldestPosition).toBe(0);
+    const orphan = new Chain(store.head).transactions([set('a')]);
+    await expect(store.apply([orphan])).rejects.toThrow('a batch cannot be at this position');
+  });
+
+  it('answers after a restart as before it', async () => {
+    const { disk, store, chain } = await begun();
+    const mutations = [set('a', 'one', 60), atomic('sum', 'n', 41n), atomic('sum', 'n', 1n)];
+    await store.apply([chain.barrier(), chain.batch([transaction(testId(9_000), mutations)], 77)]);
+    await store.elect(Buffer.alloc(16, 5));
+    await store.close();
+    const again = await reopen(disk);
+    expect(again.head).toEqual(store.head);
+    expect(again.head).toMatchObject({ keyspaceId, position: 2, seqno: 1, epoch: 1, idFloorMs: 77 });
+    expect(again.election).toEqual(Buffer.alloc(16, 5));
+    expect(again.outcome(testId(9_000))).toMatchObject({ kind: 'committed', seqno: 1, results: [null, 41n, 42n] });
+    const snapshot = again.snapshot();
+    expect(snapshot.get(key('a'))).toMatchObject({ version: 1, expiresAtMs: chain.logTimeMs + 60 });
+    expect(snapshot.get(key('n'))?.value).toEqual({ kind: 'counter', count: 42n });
+    expect(again.chainHashAt(2)).toEqual(again.head.chainHash);
+  });
+
+  it('applies groups of mutations that need the state before, many of them too', async () => {
+    const { store, chain } = await begun();
+    const names = Array.from({ length: 40 }, (_, i) => `n${i}`);
+    await store.apply([chain.transactions(...names.map((name) => [atomic('sum', name, 1n)]))]);
+    await store.apply([chain.transactions(...names.map((name) => [atomic('sum', name, 2n)]), [removeRange('n3', 'n4')])]);
+    const snapshot = store.snapshot();
+    expect(snapshot.get(key('n5'))).toMatchObject({ version: 46, value: { count: 3n } });
+    expect(await keysOf(store, prefixRange(key('n3')))).toEqual([]);
+    expect(await snapshot.getMany([key('n5'), key('n3')])).toEqual([snapshot.get(key('n5')), undefined]);
+  });
+
+  it('keeps tombstones, which leave data and seqno alone', async () => {
+    const { store, chain } = await begun();
+    const outcome = { kind: 'aborted', code: 'TRANSACTION_ABORTED', conflict: undefined, contentHash: undefined } as const;
+    const [applied] = await store.apply([chain.batch([{ kind: 'tombstone', id: testId(5), outcome }])]);
+    expect(applied!.outcomes).toEqual([{ id: testId(5), outcome }]);
+    expect(store.outcome(testId(5))).toEqual(outcome);
+    expect(store.outcome(testId(6))).toBeUndefined();
+    expect(store.head).toMatchObject({ position: 1, seqno: 0 });
+  });
+
+  it('refuses an id that has an outcome already, as a bug, and goes on', async () => {
+    const { store, chain } = await begun();
+    await store.apply([chain.batch([transaction(testId(5), [set('a')])])]);
+    const fork = new Chain(store.head);
+    await expect(store.apply([fork.batch([transaction(testId(5), [set('b')])])])).rejects.toThrow('gets a second one');
+    await store.apply([chain.batch([transaction(testId(6), [set('b')])])]);
+    expect(store.head.seqno).toBe(2);
+  });
+
+  it('tells listeners of every apply once it is durable and readable', async () => {
+    const { store, chain } = await begun();
+    const heard: unknown[] = [];
+    const stop = store.onApplied((applied, head) => {
+      heard.push([applied.map(({ entry }) => entry.position), head.position, store.snapshot().get(key('a'))?.version]);
+    });
+    store.onApplied(() => {
+      throw new Error('a bug of a listener');
+    });
+    await store.apply([chain.transactions([set('a')]), chain.transactions([set('a')])]);
+    await store.apply([chain.transactions([set('a')])]);
+    stop();
+    await store.apply([chain.barrier()]);
+    expect(heard).toEqual([
+      [[1, 2], 2, 2],
+      [[3], 3, 3],
+    ]);
+  });
+});
+
+describe('entries that do not follow', () => {
+  const cases: [string, string, (chain: Chain) => Uint8Array][] = [
+    ['a gap', 'position 1 was expected', (chain) => (chain.barrier(), chain.barrier())],
+    ['another history', 'chain hash', (chain) => new Chain({ ...chain.tail, chainHash: Buffer.alloc(32, 1) }).barrier()],
+    ['a seqno left out', 'seqno 1 was expected', (chain) => new Chain({ ...chain.tail, seqno: 4 }).barrier()],
+    ['time that goes back', 'log time', (chain) => new Chain(chain.tail, undefined, 999).barrier()],
+    ['a second genesis', 'cannot be at this position', (chain) => chain.next({ kind: 'genesis', keyspaceId, keyspace: 'k' })],
+    ['damage', 'malformed', (chain) => Buffer.from(chain.barrier()).fill(1, 92)],
+    ['a kind that is not known', 'unknown kind 9', (chain) => Buffer.from(chain.barrier()).fill(9, 1, 2)],
+  ];
+
+  it.each(cases)('are refused and change nothing: %s', async (_, message, make) => {
+    const { store, chain, disk } = await begun();
+    const before = disk.keys();
+    const attempt = store.apply([make(chain)]);
+    await expect(attempt).rejects.toThrow(EntriesDoNotFollow);
+    await expect(attempt).rejects.toThrow(message);
+    expect(disk.keys()).toEqual(before);
+    await store.apply([new Chain(store.head).barrier()]);
+    expect(store.head.position).toBe(1);
+  });
+
+  it('are refused when an epoch or the id floor falls', async () => {
+    const { store, chain } = await begun();
+    await store.apply([chain.barrier(), chain.batch([], 50)]);
+    const older = new Chain({ ...store.head, epoch: epoch(0) });
+    await expect(store.apply([older.batch([], 50)])).rejects.toThrow('epoch 0 is below 1');
+    await expect(store.apply([new Chain(store.head).batch([], 49)])).rejects.toThrow('the id floor falls');
+  });
+
+  it('take the whole group with them', async () => {
+    const { store, chain } = await begun();
+    const good = chain.transactions([set('a')]);
+    chain.barrier();
+    await expect(store.apply([good, chain.barrier()])).rejects.toThrow(EntriesDoNotFollow);
+    expect(store.head.position).toBe(0);
+    expect(store.snapshot().get(key('a'))).toBeUndefined();
+  });
+});
+
+describe('snapshots', () => {
+  it('stay what they were while the store goes on', async () => {
+    const { store, chain } = await begun();
+    await store.apply([chain.transactions([set('a', 'old')])]);
+    const old = store.snapshot();
+    await store.apply([chain.transactions([set('a', 'new'), set('b')])]);
+    expect(old.head.seqno).toBe(1);
+    expect(old.get(key('a'))?.version).toBe(1);
+    expect(old.get(key('b'))).toBeUndefined();
+    expect(store.snapshot().get(key('a'))?.version).toBe(2);
+  });
+
+  it('cannot be read once released; the others of the same state can', async () => {
+    const { store, chain } = await begun();
+    await store.apply([chain.transactions([set('a')])]);
+    const [one, other] = [store.snapshot(), store.snapshot()];
+    one.release();
+    one.release();
+    await store.apply([chain.barrier()]);
+    expect(() => one.get(key('a'))).toThrow(StoreClosed);
+    expect(other.get(key('a'))?.version).toBe(1);
+    other.release();
+  });
+
+  it('scan ranges in bytewise order, both ways, over many pages', async () => {
+    const { store, chain } = await begun();
+    const names = ['', 'a', 'ab', 'b', '\u{1f600}', '\uffff', 'z'];
+    const many = Array.from({ length: 700 }, (_, i) => `m${String(i).padStart(4, '0')}`);
+    await store.apply([chain.transactions([...names, ...many].map((name) => set(name)))]);
+    const expected = [...names, ...many].map(key).sort();
+    expect(await keysOf(store)).toEqual(expected);
+    expect(await keysOf(store, allKeys, true)).toEqual([...expected].reverse());
+    expect(await keysOf(store, { start: key('a'), end: key('b') })).toEqual(['a', 'ab']);
+    expect(await keysOf(store, { start: key('b'), end: key('a') })).toEqual([]);
+  });
+
+  it('end with the store, by a typed error', async () => {
+    const { store, chain } = await begun();
+    await store.apply([chain.transactions([set('a')])]);
+    const snapshot = store.snapshot();
+    await store.close();
+    await store.close();
+    expect(() => snapshot.get(key('a'))).toThrow(StoreClosed);
+    await expect(snapshot.stateHash()).rejects.toThrow(StoreClosed);
+    expect(() => store.snapshot()).toThrow(StoreClosed);
+    await expect(store.apply([chain.barrier()])).rejects.toThrow(StoreClosed);
+  });
+});
+
+describe('damage', () => {
+  type Damage = (disk: FaultyDisk) => void;
+  const atOpen: [string, RegExp, Damage][] = [
+    ['a missing entry', /^entry 2 is missing$/, (disk) => disk.overwrite(entryKey(2), undefined)],
+    ['a missing last entry', /^entry 3 is missing: the head is 3$/, (disk) => disk.overwrite(entryKey(3), undefined)],
+    ['a flipped bit of an entry', /^entry 1 is damaged: checksum/, (disk) => disk.flipBit(entryKey(1), -9)],
+    ['an entry of another place', /^entry 2 is in truth entry 1$/, (disk) => disk.overwrite(entryKey(2), disk.read(entryKey(1)))],
+    ['an entry above the head', /^entry 4 lies above the head 3$/, (disk) => disk.overwrite(entryKey(4), Buffer.alloc(9))],
+    ['a flipped bit of the head', /^the checksum of the head record/, (disk) => disk.flipBit(headKey, 20)],
+    ['a missing head', /head record is missing/, (disk) => disk.overwrite(headKey, undefined)],
+    ['a missing format', /format or head record is missing/, (disk) => disk.overwrite(formatKey, undefined)],
+    ['a flipped bit of the format', /^the checksum of the format/, (disk) => disk.flipBit(formatKey, 3)],
+    ['a flipped bit of the election', /^the checksum of the election/, (disk) => disk.flipBit(electionKey, 3)],
+  ];
+
+  async function filled(): Promise<FaultyDisk> {
+    const { disk, store, chain } = await begun();
+    for (const name of ['a', 'b', 'c']) await store.apply([chain.transactions([set(name)])]);
+    await store.elect(Buffer.alloc(16, 1));
+    await store.close();
+    return disk;
+  }
+
+  it.each(atOpen)('is named at open: %s', async (_, message, damage) => {
+    const disk = await filled();
+    damage(disk);
+    const attempt = reopen(disk);
+    await expect(attempt).rejects.toThrow(StoreDamaged);
+    await expect(attempt).rejects.toThrow(message);
+  });
+
+  it('is named when the head is that of another entry', async () => {
+    const disk = await filled();
+    const other = await begun();
+    for (const name of ['a', 'b', 'x']) await other.store.apply([other.chain.transactions([set(name)])]);
+    disk.overwrite(headKey, other.disk.read(headKey));
+    await expect(reopen(disk)).rejects.toThrow('the head record is not that of entry 3');
+  });
+
+  it('of a record is named when it is read, and stops the store', async () => {
+    const disk = await filled();
+    disk.flipBit(dataKey(key('b')), -6);
+    const store = await reopen(disk);
+    const snapshot = store.snapshot();
+    expect(snapshot.get(key('a'))?.version).toBe(1);
+    expect(() => snapshot.get(key('b'))).toThrow(new StoreDamaged('the checksum of the record of key b is wrong'));
+    await expect(snapshot.getMany([key('b')])).rejects.toThrow(StoreDamaged);
+    await expect(snapshot.stateHash()).rejects.toThrow(StoreDamaged);
+    expect(store.damage).toBe('the checksum of the record of key b is wrong');
+    await expect(store.apply([new Chain(store.head).barrier()])).rejects.toThrow(StoreDamaged);
+  });
+
+  it('shows when a record lies under another key', async () => {
+    const disk = await filled();
+    disk.overwrite(dataKey(key('b')), disk.read(dataKey(key('a'))));
+    const store = await reopen(disk);
+    expect(() => store.snapshot().get(key('b'))).toThrow(StoreDamaged);
+  });
+
+  it('of an outcome is named when it is read', async () => {
+    const { disk, store, chain } = await begun();
+    await store.apply([chain.batch([transaction(testId(5), [set('a')])])]);
+    disk.flipBit(outcomeKey(testId(5)), 4);
+    const again = await reopen(disk);
+    expect(() => again.outcome(testId(5))).toThrow(`the checksum of the outcome of ${testId(5)} is wrong`);
+  });
+
+  it('of an entry after open is not served', async () => {
+    const { disk, store, chain } = await begun();
+    await store.apply([chain.barrier()]);
+    disk.flipBit(entryKey(1), -9);
+    disk.faults.push('lost');
+    await expect(store.apply([chain.barrier()])).rejects.toThrow('injected');
+    await expect(store.recover()).rejects.toThrow('entry 1 is damaged');
+    expect(() => store.snapshot()).toThrow(StoreClosed);
+  });
+});
+
+describe('expiry', () => {
+  it('names the keys that are due, oldest first, whatever the hints say', async () => {
+    const { store, chain } = await begun();
+    await store.apply([
+      chain.transactions([set('late', 'v', 90), set('soon', 'v', 10), set('renewed', 'v', 20), set('gone', 'v', 30)]),
+      chain.transactions([set('renewed', 'v', 500), remove('gone'), set('never')]),
+    ]);
+    const at = (ttlMs: number): number => chain.logTimeMs + ttlMs;
+    expect(await store.expired(at(9), 10)).toEqual([]);
+    expect(await store.expired(at(10), 10)).toEqual(['soon']);
+    expect(await store.expired(at(100), 10)).toEqual(['soon', 'late']);
+    expect(await store.expired(at(100), 1)).toEqual(['soon']);
+  });
+
+  it('drops stale hints with a later batch, but none that became true again', async () => {
+    const { disk, store, chain } = await begun();
+    await store.apply([chain.transactions([set('a', 'v', 10), set('b', 'v', 10)])]);
+    await store.apply([chain.transactions([set('a', 'v'), set('b', 'v')])]);
+    expect(hints(disk)).toBe(2);
+    expect(await store.expired(chain.logTimeMs + 10, 10)).toEqual([]);
+    await store.apply([chain.transactions([set('b', 'v', 10)])]);
+    expect(hints(disk)).toBe(1);
+    expect(await store.expired(chain.logTimeMs + 10, 10)).toEqual(['b']);
+  });
+
+  it('drops the hint with the key that an expire deletes', async () => {
+    const { disk, store, chain } = await begun();
+    await store.apply([chain.transactions([set('a', 'v', 10)])]);
+    chain.logTimeMs += 10;
+    await store.apply([chain.transactions([expire('a')])]);
+    expect(hints(disk)).toBe(0);
+    expect(store.snapshot().get(key('a'))).toBeUndefined();
+  });
+});
+
+describe('trim', () => {
+  it('drops entries but keeps the place, so that the rest is still verified', async () => {
+    const { disk, store, chain } = await begun();
+    for (let i = 0; i < 5; i++) await store.apply([chain.transactions([set(`k${i}`)])]);
+    const hashAt2 = store.chainHashAt(2);
+    await store.trim(logPosition(3));
+    expect(store.oldestPosition).toBe(3);
+    expect(store.chainHashAt(2)).toEqual(hashAt2);
+    expect(store.chainHashAt(1)).toBeUndefined();
+    expect(await store.entries(logPosition(2), 1)).toEqual([]);
+    expect(store.entryHeader(logPosition(2))).toBeUndefined();
+    const again = await reopen(disk);
+    expect(again.oldestPosition).toBe(3);
+    expect(again.head).toEqual(store.head);
+    disk.overwrite(entryKey(3), undefined);
+    await expect(reopen(disk)).rejects.toThrow('entry 3 is missing');
+  });
+
+  it('drops outcomes of ids below the id floor, and only those', async () => {
+    const { store, chain } = await begun();
+    const ids = [testId(100), testId(199), testId(200)];
+    await store.apply([chain.batch(ids.map((id, i) => transaction(id, [set(`k${i}`)])))]);
+    await store.apply([chain.batch([], 200)]);
+    await store.trim(logPosition(0));
+    expect(ids.map((id) => store.outcome(id)?.kind)).toEqual([undefined, undefined, 'committed']);
+  });
+});
+
+it('hashes its state: the same for the same history however it was grouped, another for any other', async () => {
+  const [one, other] = [await begun(), await begun()];
+  const entries = [
+    one.chain.transactions([set('a', 'x', 5)], [atomic('sum', 'n', 2n)]),
+    one.chain.transactions([set('b')], [remove('b')]),
+    one.chain.transactions([atomic('sum', 'n', 2n)]),
+  ];
+  await one.store.apply(entries);
+  for (const entry of entries) await other.store.apply([entry]);
+  const hash = await one.store.snapshot().stateHash();
+  expect(hash).toMatchObject({ keys: 2 });
+  expect(await other.store.snapshot().stateHash()).toEqual(hash);
+  await other.store.apply([new Chain(other.store.head).transactions([set('a', 'x', 6)])]);
+  expect((await other.store.snapshot().stateHash()).hash).not.toBe(hash.hash);
+});
