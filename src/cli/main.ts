@@ -2,7 +2,7 @@
 import { createSystemRuntime } from '../runtime/system/runtime.js';
 import { runCommandLine } from './program.js';
 import { processTerminal } from './terminal.js';
-import { packageVersion } from './version.js';
+import { packageVersion } from '../runtime/system/package-version.js';
 
 /** A supervisor holds the other end of the IPC channel: when it is gone, however it went, so must we be. */
 const untilStopped = (): Promise<string> =>

@@ -1,4 +1,4 @@
-import { uuidFromBytes, uuidToBytes, type KeyspaceName, type NodeId, type TransactionId } from '../model/ids.js';
+import { uuidFromBytes, uuidToBytes, type NodeId, type TransactionId } from '../model/ids.js';
 import { limits } from '../model/limits.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { KeyspaceStore } from '../storage/store.js';
@@ -36,7 +36,6 @@ const batchBytesMax = limits.peerMessageBytesMax / 2;
 
 /** A node's end of the certify stream that its keyspace's sequencer keeps open to it. */
 export class SequencerLink {
-  readonly #keyspace: KeyspaceName;
   readonly #self: NodeId;
   readonly #store: KeyspaceStore;
   readonly #runtime: Runtime;
@@ -53,8 +52,7 @@ export class SequencerLink {
   #tailRequest = 0;
   #tailAsked = new Map<number, (tail: Tail | undefined) => void>();
 
-  constructor(keyspace: KeyspaceName, self: NodeId, store: KeyspaceStore, runtime: Runtime) {
-    this.#keyspace = keyspace;
+  constructor(self: NodeId, store: KeyspaceStore, runtime: Runtime) {
     this.#self = self;
     this.#store = store;
     this.#runtime = runtime;

@@ -59,7 +59,7 @@ export class KeyspaceNode {
       for (const { entry } of applied) recordEntry(index, entry);
     });
     this.feed = new EntryFeed(name, store, runtime);
-    this.link = new SequencerLink(name, self, store, runtime);
+    this.link = new SequencerLink(self, store, runtime);
     const commits = new PendingCommits(this.link, store, runtime);
     store.onApplied((_, head) => waiters.advance(head.seqno));
     const tails = new TailReader(() => this.link.askTail(), runtime.timers);

@@ -1,23 +1,139 @@
-import type { Logger, Runtime } from '../runtime/runtime.js';
+import { mkdir } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { nonceBytes } from '../model/entry.js';
+import { mintKeyspaceId, type KeyspaceName } from '../model/ids.js';
+import { createHttpServer } from '../api/rest/server.js';
+import { initHistory } from '../ordering/embedded/init-history.js';
+import { every, type Logger, type Runtime } from '../runtime/runtime.js';
+import { packageVersion } from '../runtime/system/package-version.js';
+import { createSystemRuntime } from '../runtime/system/runtime.js';
+import { openKeyspaceStore } from '../storage/keyspace-store.js';
+import { openLevelDatabase } from '../storage/level-database.js';
+import type { OpenDatabase } from '../storage/store.js';
+import { createGrpcPeerTransport } from '../transport/grpc/grpc-peer-transport.js';
+import { formatAddress, httpUrl, type Address } from './config/address.js';
 import type { ClusterConfig, NodeConfig } from './config/config.js';
+import { HeadNote } from './head-note.js';
+import { MeridianNode } from './node.js';
+
+export interface StartOptions {
+  readonly cluster: ClusterConfig;
+  readonly node: NodeConfig;
+  readonly logger: Logger;
+}
 
 export interface RunningNode {
+  /** Not ready from now on; requests under way are answered; stores are closed. Once. */
   stop(): Promise<void>;
   readonly addresses: { readonly http: string; readonly peer: string };
 }
 
-export function startNode(_options: {
-  readonly cluster: ClusterConfig;
-  readonly node: NodeConfig;
-  readonly logger: Logger;
-}): Promise<RunningNode> {
-  return Promise.reject(new Error('this build has no node yet'));
+const notePeriodMs = 1000;
+
+/** Starts a node of a cluster in this process. Rejects when an address is taken or its data cannot be opened. */
+export async function startNode({ cluster, node, logger }: StartOptions): Promise<RunningNode> {
+  const runtime = createSystemRuntime(logger);
+  await mkdir(node.dataDirectory, { recursive: true });
+  const notes = new Map(cluster.keyspaces.map(({ name }) => [name, new HeadNote(notePath(node, name))]));
+  const meridian = await MeridianNode.open({
+    cluster: cluster.name,
+    version: await packageVersion(),
+    self: node.id,
+    nodes: cluster.nodes.map(({ id, region, http }) => ({ id, region, httpAddress: httpUrl(http) })),
+    keyspaces: cluster.keyspaces.map(({ name, home, node: homeNode }) => ({
+      name,
+      home,
+      homeNode,
+      openDatabase: databaseOf(node, name),
+      suspicion: (head) => notes.get(name)!.suspicion(head),
+    })),
+    compare: node.startCompare,
+    transport: createGrpcPeerTransport({
+      cluster: cluster.name,
+      self: node.id,
+      addresses: new Map(cluster.nodes.map(({ id, peer }) => [id, formatAddress(peer)])),
+      listen: formatAddress(node.peer.listen),
+      runtime,
+    }),
+    runtime,
+  });
+  const noteHeads = (): void => {
+    for (const [name, note] of notes) {
+      const store = meridian.keyspaceNode(name)?.store;
+      if (store !== undefined) void note.write(store.head, logger);
+    }
+  };
+  const server = await createHttpServer({ node: meridian, logger, tokens: node.tokens });
+  try {
+    await meridian.start();
+    await server.listen({ host: node.http.listen.host, port: node.http.listen.port });
+  } catch (error) {
+    await server.close();
+    await meridian.stop();
+    throw error;
+  }
+  const cancelNotes = every(runtime.timers, notePeriodMs, noteHeads);
+  return {
+    addresses: { http: httpUrl(boundAddress(server.server.address()) ?? node.http.listen), peer: formatAddress(node.peer.listen) },
+    stop: async () => {
+      cancelNotes();
+      meridian.drain();
+      await server.close();
+      noteHeads();
+      await meridian.stop();
+    },
+  };
 }
 
-export function initHistories(_options: {
+/** The port that was chosen, where the configuration leaves that to the system. */
+function boundAddress(bound: string | AddressInfo | null): Address | undefined {
+  return bound === null || typeof bound === 'string' ? undefined : { host: bound.address, port: bound.port };
+}
+
+function databaseOf(node: NodeConfig, keyspace: KeyspaceName): OpenDatabase {
+  return () => openLevelDatabase(join(node.dataDirectory, keyspace));
+}
+
+function notePath(node: NodeConfig, keyspace: KeyspaceName): string {
+  return join(node.dataDirectory, `${keyspace}.head.json`);
+}
+
+export interface InitOptions {
   readonly cluster: ClusterConfig;
   readonly node: NodeConfig;
   readonly runtime: Runtime;
-}): Promise<{ readonly keyspace: string; readonly uuid: string; readonly created: boolean }[]> {
-  return Promise.reject(new Error('this build has no node yet'));
+}
+
+export interface InitialisedHistory {
+  readonly keyspace: string;
+  readonly uuid: string;
+  /** False when the store held a history already, which was left as it is. */
+  readonly created: boolean;
+}
+
+/** Begins the histories of the keyspaces whose home is this node. A store that holds one is left alone. */
+export async function initHistories({ cluster, node, runtime }: InitOptions): Promise<InitialisedHistory[]> {
+  await mkdir(node.dataDirectory, { recursive: true });
+  const histories: InitialisedHistory[] = [];
+  for (const { name, node: home } of cluster.keyspaces) {
+    if (home === node.id) histories.push(await initOne(node, name, runtime));
+  }
+  return histories;
+}
+
+async function initOne(node: NodeConfig, keyspace: KeyspaceName, runtime: Runtime): Promise<InitialisedHistory> {
+  const store = await openKeyspaceStore(databaseOf(node, keyspace), runtime.logger);
+  try {
+    const suspicion = await new HeadNote(notePath(node, keyspace)).suspicion(store.head);
+    if (suspicion !== undefined) throw new Error(`${keyspace}: ${suspicion}; a new history is not begun over it`);
+    const { keyspaceId } = store.head;
+    if (keyspaceId !== undefined) return { keyspace, uuid: keyspaceId, created: false };
+    const uuid = mintKeyspaceId(runtime.random.bytes(16));
+    const nonce = Buffer.from(runtime.random.bytes(nonceBytes));
+    await initHistory(store, { keyspaceId: uuid, keyspace, nowMs: runtime.clock.nowMs(), nonce });
+    return { keyspace, uuid, created: true };
+  } finally {
+    await store.close();
+  }
 }

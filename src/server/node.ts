@@ -2,7 +2,7 @@ import { tagOfTransaction, nodeTag } from '../model/transaction-id.js';
 import type { KeyspaceName, NodeId, RegionId, TransactionId } from '../model/ids.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { openKeyspaceStore } from '../storage/keyspace-store.js';
-import type { OpenDatabase } from '../storage/store.js';
+import type { Head, OpenDatabase } from '../storage/store.js';
 import type { NodeService, PeerStatus } from '../transaction/service.js';
 import { decodeCertifyFromSequencer, decodeEntriesFromFollower } from '../transport/messages.js';
 import type { PeerStream, PeerTransport } from '../transport/peer-transport.js';
@@ -16,8 +16,8 @@ export interface NodeKeyspace {
   readonly home: RegionId;
   readonly homeNode: NodeId;
   readonly openDatabase: OpenDatabase;
-  /** True when the store may have been set back: then every peer is compared with. */
-  readonly compareAll: boolean;
+  /** Why the store may have been set back, judged when it is open: then every peer is compared with before it leads. */
+  readonly suspicion?: (head: Head) => Promise<string | undefined>;
 }
 
 export interface NodeOptions {
@@ -65,19 +65,22 @@ export class MeridianNode implements NodeService {
   }
 
   async #openKeyspace(keyspace: NodeKeyspace): Promise<void> {
-    const { name, home, homeNode, openDatabase, compareAll } = keyspace;
+    const { name, home, homeNode, openDatabase } = keyspace;
     const { self, nodes, transport, compare } = this.#options;
     const runtime = { ...this.#options.runtime, logger: this.#options.runtime.logger.child({ keyspace: name }) };
+    const store = await openKeyspaceStore(openDatabase, runtime.logger);
+    const suspicion = await keyspace.suspicion?.(store.head);
+    if (suspicion !== undefined) runtime.logger.warn({ suspicion }, 'the store may have been set back');
     const opened = await KeyspaceNode.open({
       name,
       home,
       homeNode,
       self,
       nodes: nodes.map((node) => node.id),
-      store: await openKeyspaceStore(openDatabase, runtime.logger),
+      store,
       transport,
       runtime,
-      compare: compareAll ? 'all' : compare,
+      compare: suspicion === undefined ? compare : 'all',
       obstacle: () => this.#gossip.obstacle(),
     });
     this.#keyspaces.set(name, opened);
