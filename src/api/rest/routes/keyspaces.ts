@@ -1,0 +1,90 @@
+import type { FastifyInstance } from 'fastify';
+import Type from 'typebox';
+import { succeed } from '../../../model/errors.js';
+import type { KeyspaceStatus, NodeService } from '../../../transaction/service.js';
+import { sendJson } from '../answers.js';
+import { keyspaceErrors, pathParameters, responses } from '../documentation.js';
+import { onKeyspace, type KeyspacePath, type KeyspaceRoute } from '../exchange.js';
+import { gtidText } from '../schemas.js';
+
+export const keyspaceStatusSchema = Type.Object(
+  {
+    name: Type.String(),
+    uuid: Type.Optional(Type.String({ description: 'Absent before its history begins.' })),
+    home: Type.String(),
+    log: Type.Enum(['embedded', 'etcd', 'memory']),
+    epoch: Type.Integer(),
+    sequencer: Type.Optional(
+      Type.String({ description: 'The node that sequences, as far as this one knows.' }),
+    ),
+    state: Type.Enum([
+      'no-history',
+      'joining',
+      'catching-up',
+      'synced',
+      'draining',
+      'inconsistent',
+      'damaged',
+    ]),
+    detail: Type.Optional(Type.String()),
+    applied: Type.Integer({ description: 'The last seqno in this node.' }),
+    tail: Type.Integer({ description: 'The last seqno of the log that this node knows of.' }),
+    position: Type.Integer({ description: 'The last log entry in this node.' }),
+    stalenessMs: Type.Optional(
+      Type.Number({ description: 'Since this node last heard from the sequencer.' }),
+    ),
+    writable: Type.Boolean(),
+  },
+  { additionalProperties: false },
+);
+
+/** A status as JSON shows it: in the order and with the members of the schema. */
+export function keyspaceStatusJson(status: KeyspaceStatus): Record<string, unknown> {
+  const { name, uuid, home, log, epoch, sequencer, state, detail } = status;
+  const { applied, tail, position, stalenessMs, writable } = status;
+  return {
+    ...{ name, uuid, home, log, epoch, sequencer, state, detail },
+    ...{ applied, tail, position, stalenessMs, writable },
+  };
+}
+
+const hashSchema = Type.Object(
+  { hash: Type.String({ description: 'SHA-256, hexadecimal.' }), keys: Type.Integer(), gtid: gtidText },
+  { additionalProperties: false },
+);
+
+const hashing: KeyspaceRoute<{ Params: KeyspacePath }, undefined> = {
+  parse: () => succeed(undefined),
+  async run(service) {
+    const { hash, keys, gtid } = await service.stateHash();
+    return succeed({ gtid, body: JSON.stringify({ hash, keys, gtid }) });
+  },
+};
+
+export function keyspaceRoutes(app: FastifyInstance, node: NodeService): void {
+  const listSchema = {
+    tags: ['cluster'],
+    summary: 'All keyspaces, as this node sees them',
+    operationId: 'listKeyspaces',
+    response: responses(
+      { 200: Type.Object({ keyspaces: Type.Array(keyspaceStatusSchema) }, { additionalProperties: false }) },
+      [],
+    ),
+  };
+  app.get('/v1/keyspaces', { schema: listSchema }, (_request, reply) =>
+    sendJson(reply, node, { keyspaces: node.keyspaces().map((one) => keyspaceStatusJson(one.status())) }),
+  );
+  const hashRouteSchema = {
+    tags: ['cluster'],
+    summary: "Hash this node's whole state of a keyspace",
+    description: 'For operators: reads every key of the keyspace. Equal at equal GTIDs on all nodes.',
+    operationId: 'getStateHash',
+    params: pathParameters(),
+    response: responses({ 200: hashSchema }, keyspaceErrors),
+  };
+  app.get<{ Params: KeyspacePath }>(
+    '/v1/keyspaces/:keyspace/state-hash',
+    { schema: hashRouteSchema },
+    onKeyspace(node, hashing),
+  );
+}

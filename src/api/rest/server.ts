@@ -1,0 +1,110 @@
+import fastify, { type FastifyInstance } from 'fastify';
+import { Registry } from 'prom-client';
+import { failure } from '../../model/errors.js';
+import { limits } from '../../model/limits.js';
+import type { Logger } from '../../runtime/runtime.js';
+import type { NodeService } from '../../transaction/service.js';
+import { bearerJudge } from '../auth/bearer.js';
+import { parseBytesAlone, parseJsonAlone } from './bodies.js';
+import { answerParserError, errorResponder, respondWithoutRoute } from './framework-errors.js';
+import { observeKeyspaces, observeRequests } from './metrics.js';
+import { collectOpenApi, openApiRoute } from './openapi.js';
+import { refuse } from './refusals.js';
+import { clusterRoute } from './routes/cluster.js';
+import { healthRoutes } from './routes/health.js';
+import { keyRoutes } from './routes/keys.js';
+import { keyspaceRoutes } from './routes/keyspaces.js';
+import { listRoute } from './routes/list.js';
+import { metricsRoute } from './routes/metrics.js';
+import { transactRoute } from './routes/transact.js';
+import { transactionBatchRoutes, transactionKeyRoutes } from './routes/transaction-keys.js';
+import { transactionRoutes } from './routes/transactions.js';
+import { compileValidator } from './validation.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Served without a token. */
+    public?: boolean;
+  }
+}
+
+export interface HttpServerOptions {
+  readonly node: NodeService;
+  /** Errors of the server itself; requests are not logged. */
+  readonly logger: Logger;
+  /** Bearer tokens that are let in; none: everyone is. */
+  readonly tokens?: readonly string[];
+  /** Where the metrics go; one of its own when undefined. */
+  readonly registry?: Registry;
+  /** PEM. Without it, plain HTTP. */
+  readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer };
+}
+
+/** How long a request may take to arrive, ms; how long its answer takes is another matter. */
+const requestReceiveMsMax = 60_000;
+
+/** The HTTP API of a node, ready to `listen` or `inject`; the caller closes it. */
+export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
+  const { node, logger, tls, registry = new Registry() } = options;
+  const respond = errorResponder(node, logger);
+  const app = fastify({
+    logger: false,
+    exposeHeadRoutes: false,
+    bodyLimit: limits.requestBodyBytesMax,
+    requestTimeout: requestReceiveMsMax,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    frameworkErrors: (error, request, reply) => void respond(error, request, reply),
+    clientErrorHandler: answerParserError,
+    routerOptions: {
+      // Path segments are names and ids; keys are wildcards, which have a limit of their own.
+      maxParamLength: 256,
+      querystringParser: (raw) => ({ raw }),
+    },
+    ...(tls === undefined ? {} : { https: tls }),
+  }) as FastifyInstance;
+  app.setValidatorCompiler(compileValidator);
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.setErrorHandler(respond);
+  parseJsonAlone(app);
+  respondWithoutRoute(app, node);
+  requireToken(app, node, options.tokens ?? []);
+  observeRequests(app, registry);
+  observeKeyspaces(node, registry);
+  await collectOpenApi(app, node.version);
+  await registerRoutes(app, node, registry);
+  await app.ready();
+  return app;
+}
+
+async function registerRoutes(app: FastifyInstance, node: NodeService, registry: Registry): Promise<void> {
+  await app.register((raw, _options, done) => {
+    parseBytesAlone(raw);
+    keyRoutes(raw, node);
+    transactionKeyRoutes(raw, node);
+    done();
+  });
+  await app.register((json, _options, done) => {
+    listRoute(json, node);
+    transactRoute(json, node);
+    transactionRoutes(json, node);
+    transactionBatchRoutes(json, node);
+    keyspaceRoutes(json, node);
+    clusterRoute(json, node);
+    healthRoutes(json, node);
+    metricsRoute(json, registry);
+    openApiRoute(json);
+    done();
+  });
+}
+
+function requireToken(app: FastifyInstance, node: NodeService, tokens: readonly string[]): void {
+  if (tokens.length === 0) return;
+  const letsIn = bearerJudge(tokens);
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.routeOptions.config?.public === true || letsIn(request.headers.authorization)) return done();
+    refuse(reply, node, failure('UNAUTHENTICATED', 'a bearer token is required'));
+  });
+}
