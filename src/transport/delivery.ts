@@ -2,7 +2,11 @@ import { PeerMessageError } from './messages/peer-message-error.js';
 import type { PeerStream } from './peer-transport.js';
 
 /** Hands the message to the listener. What cannot be decoded closes the stream; any other throw is a bug and goes on. */
-export function deliver(stream: PeerStream, listener: (message: Uint8Array) => void, message: Uint8Array): void {
+export function deliver(
+  stream: PeerStream,
+  listener: (message: Uint8Array) => void,
+  message: Uint8Array,
+): void {
   try {
     listener(message);
   } catch (error) {

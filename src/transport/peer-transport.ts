@@ -16,7 +16,7 @@ export interface PeerStream {
   send(message: Uint8Array): boolean;
   /** Resolves when the queue is below its mark again, and when the stream is closed. */
   drained(): Promise<void>;
-  /** One listener. Messages that arrive before it is set wait for it. */
+  /** One listener: another takes its place. Messages that arrive before one is set wait for it. */
   onMessage(listener: (message: Uint8Array) => void): void;
   /** Stops and resumes reading; the other side's `send` then meets its high-water mark. */
   pause(): void;

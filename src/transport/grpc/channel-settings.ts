@@ -32,7 +32,7 @@ function bothSides(limits: StreamLimits, keepalive: Keepalive): ChannelOptions {
 export function channelOptions(limits: StreamLimits, keepalive: Keepalive): ChannelOptions {
   return {
     ...bothSides(limits, keepalive),
-    // What the opener can receive per round trip: bulk flows to it (ADR 0003). 16 MiB are 84 MiB/s at 190 ms.
+    // What the opener can receive per round trip: bulk flows to it (ADR 0003). Measured: 40 MiB/s at 190 ms.
     'grpc-node.flow_control_window': 16 * mib,
     // One connection per channel: else all channels to a peer would share one, and entries delay certification.
     'grpc.use_local_subchannel_pool': 1,

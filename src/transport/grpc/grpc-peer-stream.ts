@@ -35,7 +35,7 @@ export class GrpcPeerStream implements PeerStream {
   readonly #queue: SendQueue;
   readonly #notice: CloseNotice;
   #writingBytes = 0;
-  #listening = false;
+  #listener: ((message: Uint8Array) => void) | undefined;
   #paused = false;
   /** Set by a close from this side: the call ends when the queue is empty. */
   #ending: { readonly reason: string; readonly cancelGrace: Cancel } | undefined;
@@ -66,10 +66,11 @@ export class GrpcPeerStream implements PeerStream {
   }
 
   onMessage(listener: (message: Uint8Array) => void): void {
-    if (this.#listening) throw new Error('a stream has one message listener');
-    this.#listening = true;
+    const isFirst = this.#listener === undefined;
+    this.#listener = listener;
+    if (!isFirst) return;
     this.#call.duplex.on('data', (message: Uint8Array) => {
-      if (!this.#notice.closed) deliver(this, listener, message);
+      if (!this.#notice.closed) deliver(this, this.#listener!, message);
     });
   }
 
@@ -81,7 +82,7 @@ export class GrpcPeerStream implements PeerStream {
 
   resume(): void {
     this.#paused = false;
-    if (this.#listening) this.#call.duplex.resume();
+    if (this.#listener !== undefined) this.#call.duplex.resume();
   }
 
   onClose(listener: (reason: string) => void): void {
@@ -108,7 +109,7 @@ export class GrpcPeerStream implements PeerStream {
     this.#over = true;
     this.#ending?.cancelGrace();
     const { duplex } = this.#call;
-    while (this.#listening && !this.#paused && !this.#notice.closed && duplex.read() !== null);
+    while (this.#listener !== undefined && !this.#paused && !this.#notice.closed && duplex.read() !== null);
     this.#notice.close(reason);
     this.#queue.clear();
   }

@@ -234,31 +234,34 @@ describe('a connection', () => {
 });
 
 describe('a paused stream', () => {
-  test.each(['to the opener', 'to the acceptor'])('does not hold up another on its connection, %s', async (way) => {
-    const { server, accepted } = await accepting(west);
-    const client = transport(east, { addresses: at(server.port) });
-    const opened: PeerStream[] = [];
-    for (const count of [1, 2]) {
-      opened.push(client.open(west, 'certify'));
-      await eventually(() => accepted.length === count);
-    }
-    const [senders, receivers] =
-      way === 'to the opener'
-        ? [accepted.map(({ stream }) => stream), opened]
-        : [opened, accepted.map(({ stream }) => stream)];
-    receivers[0]!.onMessage(() => {});
-    receivers[0]!.pause();
-    let received = 0;
-    receivers[1]!.onMessage(() => (received += 1));
-    // More than the connection's whole flow-control window, on either stream.
-    for (let sent = 0; sent < 40; sent += 1) senders[0]!.send(new Uint8Array(mib));
-    for (let sent = 0; sent < 40; sent += 1) {
-      senders[1]!.send(new Uint8Array(mib));
-      await senders[1]!.drained();
-    }
-    await eventually(() => received === 40);
-    expect(received).toBe(40);
-  });
+  test.each(['to the opener', 'to the acceptor'])(
+    'does not hold up another on its connection, %s',
+    async (way) => {
+      const { server, accepted } = await accepting(west);
+      const client = transport(east, { addresses: at(server.port) });
+      const opened: PeerStream[] = [];
+      for (const count of [1, 2]) {
+        opened.push(client.open(west, 'certify'));
+        await eventually(() => accepted.length === count);
+      }
+      const [senders, receivers] =
+        way === 'to the opener'
+          ? [accepted.map(({ stream }) => stream), opened]
+          : [opened, accepted.map(({ stream }) => stream)];
+      receivers[0]!.onMessage(() => {});
+      receivers[0]!.pause();
+      let received = 0;
+      receivers[1]!.onMessage(() => (received += 1));
+      // More than the connection's whole flow-control window, on either stream.
+      for (let sent = 0; sent < 40; sent += 1) senders[0]!.send(new Uint8Array(mib));
+      for (let sent = 0; sent < 40; sent += 1) {
+        senders[1]!.send(new Uint8Array(mib));
+        await senders[1]!.drained();
+      }
+      await eventually(() => received === 40);
+      expect(received).toBe(40);
+    },
+  );
 });
 
 describe('stop', () => {
