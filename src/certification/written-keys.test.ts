@@ -74,4 +74,19 @@ describe('WrittenKeys', () => {
     expect(keys.firstWrittenAfter({ start: key, end: undefined }, 2)).toBe(key);
     expect(keys.firstWrittenAfter({ start: key, end: undefined }, 3)).toBeUndefined();
   });
+
+  it('finds the last write of every key that is left while its neighbours go', () => {
+    const keys = new WrittenKeys();
+    const all = Array.from({ length: 1000 }, (_, i) => keyOf(i));
+    const dropped = all.filter((_, i) => i % 20 !== 0).map((key, i) => keys.write(key, 'plain', i + 1));
+    const left = all.filter((_, i) => i % 20 === 0);
+    const seqnoOf = (i: number) => 1001 + i;
+    left.forEach((key, i) => keys.write(key, 'plain', seqnoOf(i)));
+    const found = (key: Key, i: number) =>
+      keys.firstWrittenAfter({ start: key, end: `${key}\0` as Key }, seqnoOf(i) - 1) === key;
+    for (const written of dropped) {
+      keys.drop(written);
+      expect(left.filter((key, i) => !found(key, i))).toEqual([]);
+    }
+  });
 });
