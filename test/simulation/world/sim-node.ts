@@ -1,0 +1,125 @@
+import { initHistory } from '../../../src/ordering/embedded/init-history.js';
+import { mintKeyspaceId, type KeyspaceName, type NodeId, type RegionId } from '../../../src/model/ids.js';
+import { MeridianNode } from '../../../src/server/node.js';
+import { openKeyspaceStore } from '../../../src/storage/keyspace-store.js';
+import type { OpenDatabase } from '../../../src/storage/store.js';
+import { Incarnation, type WallClock } from './incarnation.js';
+import type { Network } from './network.js';
+import { SimDisk } from './sim-disk.js';
+
+/** What becomes of a call to a node that dies, or does not run. */
+export const lost = Symbol('lost');
+export type Lost = typeof lost;
+
+export interface ClusterPlan {
+  readonly nodes: readonly { readonly id: NodeId; readonly region: RegionId; readonly httpAddress: string }[];
+  readonly keyspaces: readonly { readonly name: KeyspaceName; readonly homeNode: NodeId; readonly home: RegionId }[];
+  /** Between a disk and the store on it: a planted bug, or nothing. */
+  readonly wrapDatabase: (open: OpenDatabase) => OpenDatabase;
+}
+
+/** A node of a simulated cluster: disks and a clock that outlive it, and at most one life at a time. */
+export class SimNode {
+  readonly id: NodeId;
+  readonly wall: WallClock = { skewMs: 0 };
+  readonly disks = new Map<string, SimDisk>();
+  readonly #plan: ClusterPlan;
+  readonly #network: Network;
+  #life: Incarnation | undefined;
+  #running: MeridianNode | undefined;
+  #lives = 0;
+
+  constructor(id: NodeId, plan: ClusterPlan, network: Network) {
+    this.id = id;
+    this.#plan = plan;
+    this.#network = network;
+    for (const { name } of plan.keyspaces) this.disks.set(name, new SimDisk(network.random.fork(`disk/${id}/${name}`)));
+  }
+
+  /** The running node, when there is one. */
+  get running(): MeridianNode | undefined {
+    return this.#running;
+  }
+
+  get started(): boolean {
+    return this.#life !== undefined;
+  }
+
+  /** Begins the histories of the keyspaces whose home this is. */
+  async init(): Promise<void> {
+    const life = this.#newLife();
+    for (const { name, homeNode } of this.#plan.keyspaces) {
+      if (homeNode !== this.id) continue;
+      const store = await openKeyspaceStore(this.#opener(name, life), life.runtime.logger);
+      const { random, clock } = life.runtime;
+      const keyspaceId = mintKeyspaceId(random.bytes(16));
+      await initHistory(store, { keyspaceId, keyspace: name, nowMs: clock.nowMs(), nonce: Buffer.from(random.bytes(16)) });
+      await store.close();
+    }
+    life.die();
+  }
+
+  /** Opens the stores and runs; what is wrong with them is thrown. Does nothing when it was killed meanwhile. */
+  async start(): Promise<void> {
+    const life = this.#newLife();
+    this.#life = life;
+    this.#network.trace.add(`${this.id} starts`);
+    const { nodes, keyspaces } = this.#plan;
+    const node = await MeridianNode.open({
+      cluster: 'simulated',
+      version: '0',
+      self: this.id,
+      nodes,
+      keyspaces: keyspaces.map((keyspace) => ({
+        ...keyspace,
+        openDatabase: this.#opener(keyspace.name, life),
+        compareAll: false,
+      })),
+      compare: 'reachable',
+      transport: this.#network.transport(life),
+      runtime: life.runtime,
+    });
+    await node.start();
+    if (life.alive) this.#running = node;
+  }
+
+  /** Nothing that was in memory is left, and of what was being written only what had reached the disk. */
+  crash(): void {
+    if (this.#life === undefined) return;
+    this.#network.trace.add(`${this.id} crashes`);
+    this.#life.die();
+    this.#life = undefined;
+    this.#running = undefined;
+    for (const disk of this.disks.values()) disk.crash();
+  }
+
+  /** What a client on the node's own machine gets: the answer, or nothing when the node dies before. */
+  call<T>(work: (node: MeridianNode) => Promise<T>): Promise<T | Lost> {
+    const node = this.#running;
+    const life = this.#life;
+    if (node === undefined || life === undefined) return Promise.resolve(lost);
+    return new Promise((resolve, reject) => {
+      const forget = life.onDeath(() => resolve(lost));
+      work(node).then(
+        (answer) => {
+          forget();
+          resolve(answer);
+        },
+        (error: unknown) => {
+          forget();
+          reject(error as Error);
+        },
+      );
+    });
+  }
+
+  #opener(keyspace: string, life: Incarnation): OpenDatabase {
+    return this.#plan.wrapDatabase(this.disks.get(keyspace)!.opener(life));
+  }
+
+  #newLife(): Incarnation {
+    const { time, trace, random } = this.#network;
+    const lifeRandom = random.fork(`${this.id}/life ${++this.#lives}`);
+    return new Incarnation(this.id, { time, trace, random: lifeRandom, wall: this.wall });
+  }
+}

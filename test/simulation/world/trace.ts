@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import type { LogFields, Logger } from '../../../src/runtime/runtime.js';
+import type { VirtualTime } from './virtual-time.js';
+
+const linesKept = 4000;
+
+/** What happened in a world, line by line: the last lines for people, a hash of all of them to compare two runs. */
+export class Trace {
+  readonly #time: VirtualTime;
+  readonly #hash = createHash('sha256');
+  #lines: string[] = [];
+
+  constructor(time: VirtualTime) {
+    this.#time = time;
+  }
+
+  add(text: string): void {
+    const line = `${this.#time.nowMs.toFixed(3).padStart(11)} ${text}`;
+    this.#hash.update(line);
+    this.#lines.push(line);
+    if (this.#lines.length > 2 * linesKept) this.#lines = this.#lines.slice(-linesKept);
+  }
+
+  last(count: number): readonly string[] {
+    return this.#lines.slice(-count);
+  }
+
+  /** Of all lines so far. */
+  digest(): string {
+    return this.#hash.copy().digest('hex');
+  }
+
+  /** A node's logger that writes into the trace. */
+  logger(node: string): Logger {
+    const write = (level: string) => (fields: LogFields, message: string) => {
+      this.add(`${node} ${level}: ${message} ${describeFields(fields)}`);
+    };
+    const logger: Logger = {
+      debug: write('debug'),
+      info: write('info'),
+      warn: write('warn'),
+      error: write('error'),
+      child: (fields) => this.logger(`${node} ${Object.values(fields).map(String).join(' ')}`),
+    };
+    return logger;
+  }
+}
+
+function describeFields(fields: LogFields): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `${name}=${value instanceof Error ? value.message : JSON.stringify(value)}`)
+    .join(' ');
+}

@@ -1,0 +1,76 @@
+import type { Cancel } from '../../../src/runtime/runtime.js';
+
+interface Event {
+  readonly timeMs: number;
+  readonly order: number;
+  readonly action: () => void;
+  cancelled: boolean;
+}
+
+/**
+ * The one event queue of a simulated world. Time stands still while code runs and jumps from event to event; events of the
+ * same moment run in the order in which they were planned.
+ */
+export class VirtualTime {
+  #nowMs = 0;
+  #order = 0;
+  readonly #heap: Event[] = [];
+
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  after(delayMs: number, action: () => void): Cancel {
+    const timeMs = this.#nowMs + Math.max(0, delayMs);
+    const event = { timeMs, order: this.#order++, action, cancelled: false };
+    this.#push(event);
+    return () => {
+      event.cancelled = true;
+    };
+  }
+
+  /** Runs the next event, then all microtasks that follow from it. Throws when there is none: the world is stuck. */
+  async step(): Promise<void> {
+    let event = this.#pop();
+    while (event.cancelled) event = this.#pop();
+    this.#nowMs = event.timeMs;
+    event.action();
+    // The next turn of the event loop begins when no microtask and no nextTick is left.
+    await new Promise<void>((done) => setImmediate(done));
+  }
+
+  #push(event: Event): void {
+    const heap = this.#heap;
+    let at = heap.push(event) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (isBefore(heap[parent]!, event)) break;
+      heap[at] = heap[parent]!;
+      at = parent;
+    }
+    heap[at] = event;
+  }
+
+  #pop(): Event {
+    const heap = this.#heap;
+    const top = heap[0];
+    const last = heap.pop();
+    if (top === undefined || last === undefined) throw new Error('nothing will ever happen again in this world');
+    if (heap.length === 0) return top;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child += 1;
+      if (isBefore(last, heap[child]!)) break;
+      heap[at] = heap[child]!;
+      at = child;
+    }
+    heap[at] = last;
+    return top;
+  }
+}
+
+function isBefore(a: Event, b: Event): boolean {
+  return a.timeMs < b.timeMs || (a.timeMs === b.timeMs && a.order < b.order);
+}

@@ -1,0 +1,106 @@
+import { keyspaceName, nodeId, regionId, type NodeId } from '../../../src/model/ids.js';
+import type { OpenDatabase } from '../../../src/storage/store.js';
+import { Network } from './network.js';
+import { SeededRandom } from './seeded-random.js';
+import { SimNode, type ClusterPlan } from './sim-node.js';
+import { Trace } from './trace.js';
+import { VirtualTime } from './virtual-time.js';
+
+const names = ['us-east', 'eu-west', 'ap-south'] as const;
+const homes = { default: 'us-east', eu: 'eu-west', ap: 'ap-south' } as const;
+/** One way, ms: half of the round trips of regions/cluster.yaml. */
+const distances = [
+  ['us-east', 'eu-west', 40],
+  ['us-east', 'ap-south', 95],
+  ['eu-west', 'ap-south', 60],
+] as const;
+
+export const keyspaceNames = Object.keys(homes);
+
+/** A request, or what else waits, took longer than any fault can explain. */
+export class Stuck extends Error {
+  override readonly name = 'Stuck';
+}
+
+/** Three regions on one virtual clock. Everything in it is a function of its seed. */
+export class World {
+  readonly time = new VirtualTime();
+  readonly trace = new Trace(this.time);
+  readonly random: SeededRandom;
+  readonly network: Network;
+  readonly nodes: readonly SimNode[];
+  /** Of errors that no one in the world expects, the first. */
+  #broken: unknown;
+
+  constructor(seed: number, wrapDatabase: (open: OpenDatabase) => OpenDatabase = (open) => open) {
+    this.random = new SeededRandom(`seed ${seed}`);
+    this.network = new Network({ time: this.time, trace: this.trace, random: this.random.fork('network') });
+    for (const [a, b, oneWayMs] of distances) this.network.connect(a, b, oneWayMs);
+    const plan: ClusterPlan = {
+      nodes: names.map((name) => ({ id: nodeId(name), region: regionId(name), httpAddress: name })),
+      keyspaces: Object.entries(homes).map(([name, home]) => ({
+        name: keyspaceName(name),
+        homeNode: nodeId(home),
+        home: regionId(home),
+      })),
+      wrapDatabase,
+    };
+    this.nodes = names.map((name) => new SimNode(nodeId(name), plan, this.network));
+  }
+
+  homeOf(keyspace: string): SimNode {
+    return this.node(homes[keyspace as keyof typeof homes] as NodeId);
+  }
+
+  node(id: NodeId): SimNode {
+    return this.nodes.find((node) => node.id === id)!;
+  }
+
+  delay(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.time.after(delayMs, resolve));
+  }
+
+  /** Work that runs by itself; what it throws ends the run. */
+  spawn(work: Promise<unknown>): void {
+    work.catch((error: unknown) => (this.#broken ??= error));
+  }
+
+  /** Waits, in virtual time. Throws Stuck when the condition does not hold within `withinMs`. */
+  async until(what: string, holds: () => boolean, withinMs: number): Promise<void> {
+    const endMs = this.time.nowMs + withinMs;
+    while (!holds()) {
+      if (this.time.nowMs >= endMs) throw new Stuck(`${what}: not within ${withinMs} ms`);
+      await this.delay(20);
+    }
+  }
+
+  /** Moves time until the scenario has ended. */
+  async run(scenario: (world: World) => Promise<void>): Promise<void> {
+    let ended = false;
+    const running = scenario(this).finally(() => (ended = true));
+    running.catch(() => undefined);
+    // What begins at once runs before the first event.
+    await new Promise<void>((done) => setImmediate(done));
+    while (!ended) {
+      await this.time.step();
+      if (this.#broken !== undefined) throw this.#broken;
+    }
+    await running;
+  }
+
+  /** Begins every history and starts every node. */
+  async start(): Promise<void> {
+    for (const node of this.nodes) await node.init();
+    for (const node of this.nodes) this.spawn(node.start());
+    await this.until('all keyspaces are served everywhere', () => this.allWritable(), 20_000);
+  }
+
+  allWritable(): boolean {
+    return this.nodes.every(({ running }) => running?.keyspaces().every((keyspace) => keyspace.status().writable));
+  }
+
+  /** The end of whatever still runs, so that the next world has the process for itself. */
+  end(): void {
+    for (const node of this.nodes) node.crash();
+  }
+}
