@@ -151,3 +151,20 @@ it('names a damaged table when LevelDB cannot read it', async () => {
   );
   expect(outcome).toBeInstanceOf(StoreDamaged);
 });
+
+it('drops an entry only when its batch has left the log, where a hole below the oldest could not be seen', async () => {
+  const copy = join(folder, 'trimmed');
+  await cp(original, copy, { recursive: true });
+  const store = await open(copy);
+  const chain = new Chain(store.head);
+  for (let i = 0; i < 20; i++) await store.apply([chain.transactions([set(`more ${i}`, 'v'.repeat(2000))])]);
+  const logBytes = async (): Promise<number> => {
+    const names = (await readdir(copy)).filter((name) => name.endsWith('.log'));
+    const logs = await Promise.all(names.map((name) => readFile(join(copy, name))));
+    return logs.reduce((total, log) => total + log.length, 0);
+  };
+  expect(await logBytes()).toBeGreaterThan(20 * 2000);
+  await store.trim(logPosition(entryCount + 10));
+  expect(await logBytes()).toBeLessThan(2000);
+  await store.close();
+});
