@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { formatAddress, isLoopback } from './address.js';
 import { readClusterFile } from './cluster-file.js';
-import type { ClusterConfig, NodeConfig } from './config.js';
+import type { ClusterConfig, ClusterNode, NodeConfig } from './config.js';
 import { applyEnvironment, type Environment } from './environment.js';
 import { readNodeFile } from './node-file.js';
 import { allowed, type Checked, type ConfigProblem } from './problem.js';
@@ -11,7 +11,7 @@ export const defaultClusterFile = 'regions/cluster.yaml';
 export interface LoadOptions {
   /** Default `regions/cluster.yaml`. */
   readonly clusterFile?: string | undefined;
-  /** Default: `<region of the node>.yaml` beside the cluster file. */
+  /** Default: beside the cluster file, `<region>.yaml`, or `<node>.yaml` where the region has several nodes. */
   readonly nodeFile?: string | undefined;
   /** The id of the node to start; a node file of another id is an error. */
   readonly node: string;
@@ -34,7 +34,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Checked<C
     const message = `has no node ${JSON.stringify(options.node)}; ${allowed(cluster.value.nodes.map(({ id }) => id))}`;
     return { ok: false, problems: [{ file: cluster.value.file, setting: 'regions', message }] };
   }
-  const file = options.nodeFile ?? join(dirname(cluster.value.file), `${known.region}.yaml`);
+  const file = options.nodeFile ?? defaultNodeFile(cluster.value, known);
   const node = await readNodeFile(file, cluster.value);
   if (!node.ok) return node;
   if (node.value.id !== known.id) {
@@ -45,6 +45,11 @@ export async function loadConfiguration(options: LoadOptions): Promise<Checked<C
   if (!loaded.ok) return loaded;
   const problems = options.insecure ? [] : exposed(loaded.value.node, options.environment);
   return problems.length > 0 ? { ok: false, problems } : loaded;
+}
+
+function defaultNodeFile(cluster: ClusterConfig, { id, region }: ClusterNode): string {
+  const alone = cluster.nodes.filter((node) => node.region === region).length === 1;
+  return join(dirname(cluster.file), `${alone ? region : id}.yaml`);
 }
 
 function exposed(node: NodeConfig, environment: Environment): ConfigProblem[] {

@@ -1,0 +1,81 @@
+import { relative } from 'node:path';
+import { formatAddress, httpUrl } from '../server/config/address.js';
+import type { ClusterConfig } from '../server/config/config.js';
+import type { Paint } from './palette.js';
+
+export interface BannerFacts {
+  readonly version: string;
+  readonly config: ClusterConfig;
+  readonly wan: boolean;
+  readonly dataDirectory: string;
+  readonly workingDirectory: string;
+  /** Whether the addresses are those that `meridian` finds by itself. */
+  readonly usualPorts: boolean;
+}
+
+/** What `make run` prints once the cluster serves. */
+export function bannerText(facts: BannerFacts, paint: Paint): string {
+  const { config, version } = facts;
+  const title = `${paint('bold', 'Meridian')} ${paint('dim', version)}`;
+  const claim = `${words[config.regions.length] ?? config.regions.length} regions, one order`;
+  const lines = [
+    `${title}  ${claim}`,
+    '',
+    ...nodeLines(config, paint),
+    '',
+    `${label('links', paint)}${linksText(facts, paint)}`,
+    `${label('data', paint)}${pathText(facts)}`,
+    '',
+    ...commandsToTry(facts).map((command, i) => `${label(i === 0 ? 'try' : '', paint)}${paint('green', command)}`),
+    '',
+    paint('dim', 'Ctrl-C stops the cluster; the data stays.'),
+  ];
+  return `\n${lines.map((line) => (line === '' ? '' : `  ${line}`)).join('\n')}\n\n`;
+}
+
+const words: Readonly<Record<number, string>> = { 1: 'One', 2: 'Two', 3: 'Three', 4: 'Four', 5: 'Five' };
+
+function label(name: string, paint: Paint): string {
+  return paint('dim', name.padEnd(8));
+}
+
+function nodeLines({ nodes, keyspaces }: ClusterConfig, paint: Paint): string[] {
+  const rows = nodes.map((node) => ({
+    id: String(node.id) === node.region ? node.id : `${node.id} (${node.region})`,
+    http: httpUrl(node.http),
+    peer: `peers ${formatAddress(node.peer)}`,
+    homes: keyspaces.filter((keyspace) => keyspace.node === node.id).map(({ name }) => name),
+  }));
+  const width = (column: 'id' | 'http' | 'peer'): number => Math.max(...rows.map((row) => row[column].length));
+  const [id, http, peer] = [width('id'), width('http'), width('peer')];
+  return rows.map((row) => {
+    const home = row.homes.length === 0 ? '' : `home of ${row.homes.join(', ')}`;
+    const cells = [
+      paint('bold', row.id.padEnd(id)),
+      paint('cyan', row.http.padEnd(http)),
+      paint('dim', row.peer.padEnd(peer)),
+      home,
+    ];
+    return cells.join('   ').trimEnd();
+  });
+}
+
+function linksText({ wan, config }: BannerFacts, paint: Paint): string {
+  if (!wan) return `direct ${paint('dim', '(WAN=1 adds the round trips of cluster.yaml)')}`;
+  return config.roundTrips.map(({ between: [a, b], ms }) => `${a} ↔ ${b} ${ms} ms`).join(paint('dim', ' · '));
+}
+
+function pathText({ dataDirectory, workingDirectory }: BannerFacts): string {
+  const path = relative(workingDirectory, dataDirectory);
+  return path.startsWith('..') ? dataDirectory : `./${path}`;
+}
+
+function commandsToTry({ config, usualPorts }: BannerFacts): string[] {
+  const [first, second = first] = config.nodes;
+  const keyspace = config.keyspaces[0]!.name;
+  return [
+    `npx meridian put ${keyspace} greeting hello --url ${httpUrl(first!.http)}`,
+    `npx meridian get ${keyspace} greeting --causal --url ${httpUrl(second!.http)}`,
+    `npx meridian status${usualPorts ? '' : ` --url ${httpUrl(first!.http)}`}`,
+  ];
+}

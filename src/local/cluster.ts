@@ -1,0 +1,174 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { delay, type Runtime } from '../runtime/runtime.js';
+import { createSystemRuntime } from '../runtime/system/runtime.js';
+import { readClusterFile } from '../server/config/cluster-file.js';
+import type { ClusterConfig } from '../server/config/config.js';
+import { formatProblem } from '../server/config/problem.js';
+import { lockData } from './data-lock.js';
+import { beginHistories, isFirstStart, logFileName } from './first-start.js';
+import { commandOf, environmentOf, nodeDirectory, type Launch } from './launch.js';
+import { LocalNode, type NodeEvent } from './local-node.js';
+import { packageRoot } from './package-root.js';
+import { portsFrom, refuseTakenPorts, type NodePorts } from './ports.js';
+import { ClusterStartError } from './start-error.js';
+import { noWanLinks, openWanLinks } from './wan-links.js';
+
+export interface LocalClusterOptions {
+  /** Each node has a folder of its id in it. Made when it is not there. */
+  readonly dataDirectory: string;
+  /** Holds cluster.yaml and the nodes' files; default: `regions` of this package. */
+  readonly regionsDirectory?: string | undefined;
+  /** Emulate the round trips of cluster.yaml on the links between nodes. Default false. */
+  readonly wan?: boolean | undefined;
+  /** The first of consecutive ports that take the place of those in cluster.yaml. */
+  readonly basePort?: number | undefined;
+  /** Ports per node, in the order of cluster.yaml; in the place of `basePort`. */
+  readonly ports?: readonly NodePorts[] | undefined;
+  /** Ids of the nodes to start; default all. With a choice, nothing is waited for but that they listen. */
+  readonly nodes?: readonly string[] | undefined;
+  /** Start a node again that died unasked. Default false. */
+  readonly restart?: boolean | undefined;
+  readonly onEvent?: ((event: NodeEvent) => void) | undefined;
+  /** Further variables for the nodes. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** Gives the start up: what has been started is stopped again. Without effect once the cluster is up. */
+  readonly signal?: AbortSignal | undefined;
+  /** A script in the place of the built `meridian`. */
+  readonly program?: string | undefined;
+}
+
+export interface LocalCluster {
+  /** With the addresses that are in use. */
+  readonly config: ClusterConfig;
+  /** Absolute. */
+  readonly dataDirectory: string;
+  /** Those of cluster.yaml, in its order, started or not. */
+  readonly nodes: readonly LocalNode[];
+  /** Throws a RangeError when there is none. */
+  node(id: string): LocalNode;
+  /** Waits until every node takes writes in every keyspace; a ClusterStartError when that takes longer. */
+  ready(withinMs?: number): Promise<void>;
+  /** Ends all nodes in order, and the links. May be called again. */
+  stop(): Promise<void>;
+}
+
+const readyMsMax = 60_000;
+const readyPollMs = 50;
+
+type Undo = (() => Promise<unknown>)[];
+
+/** A whole cluster on this machine, one process per node. Rejects with a ClusterStartError, and nothing is left running. */
+export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
+  const undo: Undo = [];
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopping ??= runBackwards(undo));
+  try {
+    return { ...(await start(options, undo)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start(options: LocalClusterOptions, undo: Undo): Promise<Omit<LocalCluster, 'stop'>> {
+  const runtime = createSystemRuntime();
+  const program = options.program ?? join(packageRoot, 'dist/src/cli/main.js');
+  if (!existsSync(program))
+    throw new ClusterStartError(`${program} is not there. Run \`npm run build\` first.`);
+  const config = await configOf(options);
+  const chosen = config.nodes.filter(({ id }) => options.nodes?.includes(id) ?? true);
+  const dataDirectory = resolve(options.dataDirectory);
+  const goOn = (): void => options.signal?.throwIfAborted();
+  undo.push(await lockData(dataDirectory));
+  undo.push(stayAlive());
+  await refuseTakenPorts(chosen, config.file);
+  const links = options.wan === true ? await openWanLinks(config, runtime) : noWanLinks;
+  undo.push(() => links.close());
+  const otherPorts = options.ports !== undefined || options.basePort !== undefined;
+  const environment = options.environment ?? {};
+  const launch: Launch = { cluster: config, program, dataDirectory, otherPorts, links, environment };
+  if (await isFirstStart(launch)) await beginHistories(launch);
+  goOn();
+  const nodes = localNodes(launch, options, runtime);
+  undo.push(() => Promise.all(nodes.map((node) => node.stop())));
+  const giveUp = (): void => nodes.forEach((one) => void one.stop());
+  options.signal?.addEventListener('abort', giveUp);
+  await Promise.all(nodes.filter(({ id }) => chosen.some((one) => one.id === id)).map((one) => one.start()));
+  const ready = (withinMs = readyMsMax): Promise<void> => waitReady(nodes, withinMs, runtime);
+  if (chosen.length === nodes.length) await ready();
+  goOn();
+  options.signal?.removeEventListener('abort', giveUp);
+  const node = (id: string): LocalNode => {
+    const found = nodes.find((one) => one.id === id);
+    if (found === undefined) throw new RangeError(`${config.file} has no node ${id}`);
+    return found;
+  };
+  return { config, dataDirectory, nodes, node, ready };
+}
+
+/** The runtime's timers let a process end; while nodes wait for their restart, nothing else would hold this one. */
+function stayAlive(): () => Promise<void> {
+  const timer = setInterval(() => {}, 60_000);
+  return async () => clearInterval(timer);
+}
+
+/** The file's cluster, at the ports that were asked for. */
+async function configOf(options: LocalClusterOptions): Promise<ClusterConfig> {
+  const directory = options.regionsDirectory ?? join(packageRoot, 'regions');
+  const read = await readClusterFile(join(directory, 'cluster.yaml'));
+  if (!read.ok)
+    throw new ClusterStartError(
+      `The configuration is wrong:\n${read.problems.map((problem) => `  ${formatProblem(problem)}`).join('\n')}`,
+    );
+  const config = read.value;
+  const { basePort, ports = basePort === undefined ? undefined : portsFrom(basePort, config.nodes.length) } =
+    options;
+  if (ports === undefined) return config;
+  const host = '127.0.0.1';
+  const nodes = config.nodes.map((node, i) => ({
+    ...node,
+    http: { host, port: ports[i]!.http },
+    peer: { host, port: ports[i]!.peer },
+  }));
+  const regions = config.regions.map((region) => ({
+    ...region,
+    nodes: nodes.filter((node) => node.region === region.id),
+  }));
+  return { ...config, regions, nodes };
+}
+
+function localNodes(launch: Launch, options: LocalClusterOptions, runtime: Runtime): LocalNode[] {
+  return launch.cluster.nodes.map(
+    (node) =>
+      new LocalNode({
+        node,
+        runtime,
+        program: launch.program,
+        args: commandOf(launch, 'start', node),
+        environment: environmentOf(launch, node),
+        logFile: join(nodeDirectory(launch, node), logFileName),
+        restart: options.restart === true,
+        onEvent: options.onEvent ?? (() => {}),
+      }),
+  );
+}
+
+async function waitReady(nodes: readonly LocalNode[], withinMs: number, runtime: Runtime): Promise<void> {
+  const untilMs = runtime.clock.monotonicMs() + withinMs;
+  for (const node of nodes)
+    for (;;) {
+      const reason = await node.notReady('write');
+      if (reason === undefined) break;
+      if (!node.running) throw new ClusterStartError(`Node ${node.id} is not running.`);
+      if (runtime.clock.monotonicMs() > untilMs)
+        throw new ClusterStartError(
+          `Node ${node.id} was not ready to write within ${withinMs / 1000} s: ${reason}`,
+        );
+      await delay(runtime.timers, readyPollMs);
+    }
+}
+
+async function runBackwards(undo: Undo): Promise<void> {
+  for (const action of undo.reverse()) await action();
+}
