@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { uuidToBytes, type NodeId, type RegionId } from '../model/ids.js';
 import { limits, limitsFingerprint } from '../model/limits.js';
 import { every, type Cancel, type Runtime } from '../runtime/runtime.js';
-import type { PeerStatus } from '../transaction/service.js';
+import type { KeyspaceService, PeerStatus } from '../transaction/service.js';
 import {
   decodeGossipMessage,
   encodeGossipMessage,
@@ -19,7 +19,7 @@ export interface GossipPorts {
   readonly peers: readonly { readonly id: NodeId; readonly region: RegionId }[];
   readonly transport: PeerTransport;
   readonly runtime: Runtime;
-  readonly keyspaces: () => readonly KeyspaceNode[];
+  readonly keyspaces: () => GossipStatus['keyspaces'];
 }
 
 interface Peer {
@@ -97,7 +97,7 @@ export class Gossip {
 
   #tell(): void {
     const nowMs = this.#ports.runtime.clock.monotonicMs();
-    const keyspaces = this.#ports.keyspaces().map(statusOf);
+    const keyspaces = this.#ports.keyspaces();
     for (const peer of this.#peers.values()) {
       peer.stream ??= this.#open(peer);
       const ping = ++this.#ping;
@@ -158,17 +158,21 @@ export class Gossip {
   }
 }
 
-function statusOf(node: KeyspaceNode): GossipStatus['keyspaces'][number] {
-  const { name, uuid, state, position, applied, epoch, detail } = node.service.status();
+/** What is told of one keyspace; `running` is undefined when its store is damaged. */
+export function statusOf(
+  service: KeyspaceService,
+  running: KeyspaceNode | undefined,
+): GossipStatus['keyspaces'][number] {
+  const { name, uuid, state, position, applied, epoch, detail } = service.status();
   return {
     name,
     keyspaceId: uuid === undefined ? Buffer.alloc(0) : uuidToBytes(uuid),
     state,
     position: Math.max(0, position),
     seqno: applied,
-    hash: node.store.head.chainHash,
+    hash: running?.store.head.chainHash ?? Buffer.alloc(0),
     epoch,
-    sequencing: node.sequencing,
+    sequencing: running?.sequencing ?? false,
     detail: detail ?? '',
   };
 }

@@ -1,15 +1,15 @@
 import { tagOfTransaction, nodeTag } from '../model/transaction-id.js';
 import type { KeyspaceName, NodeId, RegionId, TransactionId } from '../model/ids.js';
-import type { Runtime } from '../runtime/runtime.js';
+import type { Logger, Runtime } from '../runtime/runtime.js';
 import { openKeyspaceStore } from '../storage/keyspace-store.js';
-import type { Head, OpenDatabase } from '../storage/store.js';
-import type { NodeService, PeerStatus } from '../transaction/service.js';
+import { StoreDamaged, type Head, type KeyspaceStore, type OpenDatabase } from '../storage/store.js';
+import type { KeyspaceService, NodeService, PeerStatus } from '../transaction/service.js';
 import { decodeCertifyFromSequencer, decodeEntriesFromFollower } from '../transport/messages.js';
 import type { PeerStream, PeerTransport } from '../transport/peer-transport.js';
 import { readMessages } from '../transport/read-messages.js';
-import { Gossip } from './gossip.js';
+import { DamagedKeyspace } from './damaged-keyspace.js';
+import { Gossip, statusOf } from './gossip.js';
 import { KeyspaceNode } from './keyspace-node.js';
-import type { LocalKeyspace } from '../transaction/keyspace-service.js';
 
 export interface NodeKeyspace {
   readonly name: KeyspaceName;
@@ -40,10 +40,11 @@ export class MeridianNode implements NodeService {
   readonly version: string;
   readonly #options: NodeOptions;
   readonly #keyspaces = new Map<string, KeyspaceNode>();
+  readonly #damaged = new Map<string, DamagedKeyspace>();
   readonly #gossip: Gossip;
   #draining = false;
 
-  /** Opens and verifies every store. Throws StoreDamaged: a node does not start on a store that it cannot trust. */
+  /** Opens and verifies every store. One that is damaged is not served; the others are. */
   static async open(options: NodeOptions): Promise<MeridianNode> {
     const node = new MeridianNode(options);
     for (const keyspace of options.keyspaces) await node.#openKeyspace(keyspace);
@@ -57,7 +58,7 @@ export class MeridianNode implements NodeService {
     this.version = options.version;
     this.node = self;
     this.region = nodes.find((node) => node.id === self)!.region;
-    const keyspaces = () => [...this.#keyspaces.values()];
+    const keyspaces = () => this.keyspaces().map((service) => statusOf(service, this.#keyspaces.get(service.name)));
     const peers = nodes.filter((node) => node.id !== self);
     this.#gossip = new Gossip({ self, region: this.region, peers, transport, runtime, keyspaces });
     transport.accept('certify', (stream) => this.#acceptCertify(stream));
@@ -68,7 +69,12 @@ export class MeridianNode implements NodeService {
     const { name, home, homeNode, openDatabase } = keyspace;
     const { self, nodes, transport, compare } = this.#options;
     const runtime = { ...this.#options.runtime, logger: this.#options.runtime.logger.child({ keyspace: name }) };
-    const store = await openKeyspaceStore(openDatabase, runtime.logger);
+    const store = await openOrDamage(openDatabase, runtime.logger);
+    if (store instanceof StoreDamaged) {
+      runtime.logger.error({ damage: store.message }, 'the store is damaged: this keyspace is not served here');
+      this.#damaged.set(name, new DamagedKeyspace(name, home, store.message));
+      return;
+    }
     const suspicion = await keyspace.suspicion?.(store.head);
     if (suspicion !== undefined) runtime.logger.warn({ suspicion }, 'the store may have been set back');
     const opened = await KeyspaceNode.open({
@@ -109,12 +115,12 @@ export class MeridianNode implements NodeService {
     await this.#options.transport.stop();
   }
 
-  keyspace(name: string): LocalKeyspace | undefined {
-    return this.#keyspaces.get(name)?.service;
+  keyspace(name: string): KeyspaceService | undefined {
+    return this.#keyspaces.get(name)?.service ?? this.#damaged.get(name);
   }
 
-  keyspaces(): readonly LocalKeyspace[] {
-    return [...this.#keyspaces.values()].map((keyspace) => keyspace.service);
+  keyspaces(): readonly KeyspaceService[] {
+    return this.#options.keyspaces.map(({ name }) => this.keyspace(name)!);
   }
 
   /** The parts of a keyspace, for maintenance and for tests. */
@@ -129,9 +135,10 @@ export class MeridianNode implements NodeService {
   }
 
   peers(): readonly PeerStatus[] {
-    const keyspaces = [...this.#keyspaces.values()].map((keyspace) => {
-      const { name, state, applied, position, epoch, detail } = keyspace.service.status();
-      return { name, state, applied, position, epoch, sequencing: keyspace.sequencing, detail };
+    const keyspaces = this.keyspaces().map((keyspace) => {
+      const { name, state, applied, position, epoch, detail } = keyspace.status();
+      const sequencing = this.#keyspaces.get(name)?.sequencing ?? false;
+      return { name, state, applied, position, epoch, sequencing, detail };
     });
     const own = { node: this.node, region: this.region, reachable: true, roundTripMs: 0, clockSkewMs: 0, keyspaces };
     return [own, ...this.#gossip.statuses()];
@@ -158,5 +165,14 @@ export class MeridianNode implements NodeService {
   /** The first message says which keyspace the stream is for; whoever takes it listens from then on. */
   #first<M>(stream: PeerStream, decode: (bytes: Uint8Array) => M, take: (message: M) => void): void {
     readMessages(stream, decode, take, this.#options.runtime.logger);
+  }
+}
+
+async function openOrDamage(open: OpenDatabase, logger: Logger): Promise<KeyspaceStore | StoreDamaged> {
+  try {
+    return await openKeyspaceStore(open, logger);
+  } catch (error) {
+    if (error instanceof StoreDamaged) return error;
+    throw error;
   }
 }

@@ -12,6 +12,7 @@ import { tooManyDeleted } from './deleted-ranges.js';
 import { typeMismatch } from './one-shot.js';
 import type { Committed, InteractiveTransaction, ListPage, MutationRequest } from './service.js';
 import { readPageWithOwnWrites, scannedRange, type PageOptions } from './snapshot-reads.js';
+import { answeringFailures } from './store-failure.js';
 import { invalidKey, invalidMutation, invalidRange, tooLarge } from './validation.js';
 import { WriteBuffer } from './write-buffer.js';
 import { buildSubmission, effectsOf, readSetBytes, toMutation } from './write-set-builder.js';
@@ -57,7 +58,11 @@ export class OpenTransaction implements InteractiveTransaction {
     this.#cancelTotal = timers.after(limits.transactionTotalMsMax, () => this.end('time limit'));
   }
 
-  async get(key: Key): Promise<Result<VersionedValue | undefined>> {
+  get(key: Key): Promise<Result<VersionedValue | undefined>> {
+    return this.#answering(() => this.#get(key));
+  }
+
+  async #get(key: Key): Promise<Result<VersionedValue | undefined>> {
     const refusal = invalidKey(key) ?? this.#touch();
     if (refusal !== undefined) return { ok: false, failure: refusal };
     if (this.#buffer.readsSnapshot(key)) {
@@ -67,7 +72,11 @@ export class OpenTransaction implements InteractiveTransaction {
     return succeed(this.#buffer.overlay(key, this.#store.get(key)));
   }
 
-  async list(range: KeyRange, options: PageOptions): Promise<Result<ListPage>> {
+  list(range: KeyRange, options: PageOptions): Promise<Result<ListPage>> {
+    return this.#answering(() => this.#list(range, options));
+  }
+
+  async #list(range: KeyRange, options: PageOptions): Promise<Result<ListPage>> {
     const refusal = invalidRange(range) ?? this.#touch();
     if (refusal !== undefined) return { ok: false, failure: refusal };
     this.#reading += 1;
@@ -84,7 +93,11 @@ export class OpenTransaction implements InteractiveTransaction {
     }
   }
 
-  async mutate(mutation: MutationRequest): Promise<Result<void>> {
+  mutate(mutation: MutationRequest): Promise<Result<void>> {
+    return this.#answering(() => this.#mutate(mutation));
+  }
+
+  async #mutate(mutation: MutationRequest): Promise<Result<void>> {
     const refusal = invalidMutation(mutation) ?? this.#touch() ?? this.#refuseMutation(mutation);
     if (refusal !== undefined) return { ok: false, failure: refusal };
     this.#buffer.add(mutation);
@@ -136,6 +149,10 @@ export class OpenTransaction implements InteractiveTransaction {
     this.#cancelTotal();
     this.#releaseWhenDone();
     this.#options.onEnd(by);
+  }
+
+  #answering<T>(work: () => Promise<Result<T>>): Promise<Result<T>> {
+    return answeringFailures(work, 'not-committed', this.#context.runtime.logger);
   }
 
   #releaseWhenDone(): void {

@@ -1,4 +1,4 @@
-import { fail, succeed, type Result } from '../model/errors.js';
+import { fail, succeed, type OutcomeWord, type Result } from '../model/errors.js';
 import { gtid } from '../model/gtid.js';
 import type { KeyspaceName, TransactionId } from '../model/ids.js';
 import type { Key, KeyRange } from '../model/keys.js';
@@ -23,6 +23,7 @@ import type {
   TransactRequest,
 } from './service.js';
 import { readPage } from './snapshot-reads.js';
+import { answeringFailures } from './store-failure.js';
 import { invalidKey, invalidRange } from './validation.js';
 
 /** One keyspace at one node, as the APIs see it. */
@@ -46,7 +47,11 @@ export class LocalKeyspace implements KeyspaceService {
     return this.#open.size;
   }
 
-  async read(keys: readonly Key[], freshness: Freshness): Promise<Result<SnapshotRead>> {
+  read(keys: readonly Key[], freshness: Freshness): Promise<Result<SnapshotRead>> {
+    return this.#answering('not-committed', () => this.#read(keys, freshness));
+  }
+
+  async #read(keys: readonly Key[], freshness: Freshness): Promise<Result<SnapshotRead>> {
     for (const key of keys) {
       const invalid = invalidKey(key);
       if (invalid !== undefined) return { ok: false, failure: invalid };
@@ -63,7 +68,11 @@ export class LocalKeyspace implements KeyspaceService {
     }
   }
 
-  async list(range: KeyRange, options: ListOptions): Promise<Result<ListPage>> {
+  list(range: KeyRange, options: ListOptions): Promise<Result<ListPage>> {
+    return this.#answering('not-committed', () => this.#list(range, options));
+  }
+
+  async #list(range: KeyRange, options: ListOptions): Promise<Result<ListPage>> {
     const invalid = invalidRange(range);
     if (invalid !== undefined) return { ok: false, failure: invalid };
     const fresh = await awaitFreshness(this.#context, options);
@@ -78,10 +87,15 @@ export class LocalKeyspace implements KeyspaceService {
   }
 
   transact(request: TransactRequest): Promise<Result<Committed>> {
-    return transact(this.#context, request);
+    const outcome = request.mutations.length > 0 ? 'unknown' : 'not-committed';
+    return this.#answering(outcome, () => transact(this.#context, request));
   }
 
-  async begin(options: BeginOptions): Promise<Result<InteractiveTransaction>> {
+  begin(options: BeginOptions): Promise<Result<InteractiveTransaction>> {
+    return this.#answering('not-committed', () => this.#begin(options));
+  }
+
+  async #begin(options: BeginOptions): Promise<Result<InteractiveTransaction>> {
     const fresh = await awaitFreshness(this.#context, options);
     if (!fresh.ok) return fresh;
     if (this.#open.size >= limits.openTransactionsMax) {
@@ -112,7 +126,7 @@ export class LocalKeyspace implements KeyspaceService {
     if (first !== undefined) return this.#again(id, first);
     const transaction = this.#open.get(id);
     if (transaction !== undefined) {
-      const committed = transaction.commit();
+      const committed = this.#answering('unknown', () => transaction.commit());
       bounded(this.#commits, id, committed);
       return committed;
     }
@@ -150,12 +164,18 @@ export class LocalKeyspace implements KeyspaceService {
     return { state: 'committed', gtid: gtidAt(this.#context, seqno), seqno, results };
   }
 
-  async stateHash() {
+  stateHash() {
+    return this.#answering('not-committed', () => this.#stateHash());
+  }
+
+  async #stateHash() {
+    const refusal = this.#context.notServing();
+    if (refusal !== undefined) return { ok: false, failure: refusal } as const;
     const snapshot = this.#context.store.snapshot();
     try {
       const { hash, keys } = await snapshot.stateHash();
       const { keyspaceId, seqno } = snapshot.head;
-      return { hash, keys, gtid: gtid(keyspaceId!, seqno) };
+      return succeed({ hash, keys, gtid: gtid(keyspaceId!, seqno) });
     } finally {
       snapshot.release();
     }
@@ -176,7 +196,11 @@ export class LocalKeyspace implements KeyspaceService {
   #resolve(id: TransactionId): Promise<Result<Committed>> {
     const refusal = this.#context.notServing();
     if (refusal !== undefined) return Promise.resolve({ ok: false, failure: { ...refusal, outcome: 'unknown' } });
-    return resolve(this.#context, id);
+    return this.#answering('unknown', () => resolve(this.#context, id));
+  }
+
+  #answering<T>(outcome: OutcomeWord, work: () => Promise<Result<T>>): Promise<Result<T>> {
+    return answeringFailures(work, outcome, this.#context.runtime.logger);
   }
 
   #remember(id: TransactionId, by: EndedBy): void {

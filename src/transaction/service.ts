@@ -26,8 +26,8 @@ export interface KeyspaceService {
   rollback(id: TransactionId): Promise<Result<TransactionState>>;
   /** Open here, an outcome, or unknown; never an error for a well-formed id. */
   transactionState(id: TransactionId): TransactionState;
-  /** Present only by the operator's word or a test: SHA-256 of the state at the applied seqno. */
-  stateHash(): Promise<{ readonly hash: string; readonly keys: number; readonly gtid: Gtid }>;
+  /** SHA-256 of the state at the applied seqno. Reads every key. */
+  stateHash(): Promise<Result<{ readonly hash: string; readonly keys: number; readonly gtid: Gtid }>>;
 }
 
 export interface Freshness {

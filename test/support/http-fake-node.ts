@@ -255,8 +255,8 @@ export class FakeKeyspace implements KeyspaceService {
     return this.outcomes.get(id) ?? { state: 'unknown' };
   }
 
-  stateHash(): Promise<{ hash: string; keys: number; gtid: Gtid }> {
-    return Promise.resolve({ hash: 'ab'.repeat(32), keys: this.stored.size, gtid: this.at });
+  stateHash(): Promise<Result<{ hash: string; keys: number; gtid: Gtid }>> {
+    return Promise.resolve(succeed({ hash: 'ab'.repeat(32), keys: this.stored.size, gtid: this.at }));
   }
 }
 

@@ -56,7 +56,9 @@ const hashSchema = Type.Object(
 const hashing: KeyspaceRoute<{ Params: KeyspacePath }, undefined> = {
   parse: () => succeed(undefined),
   async run(service) {
-    const { hash, keys, gtid } = await service.stateHash();
+    const hashed = await service.stateHash();
+    if (!hashed.ok) return hashed;
+    const { hash, keys, gtid } = hashed.value;
     return succeed({ gtid, body: JSON.stringify({ hash, keys, gtid }) });
   },
 };
