@@ -20,7 +20,11 @@ import { limits } from './limits.js';
 const start = { position: 0, seqno: 0, epoch: epoch(0), chainHash: zeroHash };
 
 it('reads back what was written', () => {
-  fc.assert(fc.property(anyEntry, (entry) => { expect(decodeEntry(encodeEntry(entry))).toEqual(entry); }));
+  fc.assert(
+    fc.property(anyEntry, (entry) => {
+      expect(decodeEntry(encodeEntry(entry))).toEqual(entry);
+    }),
+  );
 });
 
 it('reads the header alone, and verifies the bytes without reading the content', () => {

@@ -39,8 +39,16 @@ it('orders texts above U+FFFF after those below, where JavaScript strings do not
 });
 
 it('is the same bytes again, and the same text when they are UTF-8', () => {
-  fc.assert(fc.property(bytes, (each) => { expect(new Uint8Array(keyToBytes(keyFromBytes(each)))).toEqual(each); }));
-  fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (text) => { expect(keyToText(keyFromText(text))).toBe(text); }));
+  fc.assert(
+    fc.property(bytes, (each) => {
+      expect(new Uint8Array(keyToBytes(keyFromBytes(each)))).toEqual(each);
+    }),
+  );
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme' }), (text) => {
+      expect(keyToText(keyFromText(text))).toBe(text);
+    }),
+  );
   expect(keyToText(keyFromText('\ufeffmark'))).toBe('\ufeffmark');
 });
 

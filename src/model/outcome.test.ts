@@ -6,7 +6,11 @@ import { seqno } from './ids.js';
 import { decodeOutcome, encodeOutcome, outcomeMatches, type AbortedOutcome } from './outcome.js';
 
 it('reads back what was written', () => {
-  fc.assert(fc.property(anyOutcome, (outcome) => { expect(decodeOutcome(encodeOutcome(outcome))).toEqual(outcome); }));
+  fc.assert(
+    fc.property(anyOutcome, (outcome) => {
+      expect(decodeOutcome(encodeOutcome(outcome))).toEqual(outcome);
+    }),
+  );
 });
 
 it('refuses an unknown kind, an unknown code and bytes that end early', () => {

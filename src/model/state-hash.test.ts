@@ -44,10 +44,23 @@ it('changes with order and number of records', () => {
 });
 
 it('is that of the bytes that docs/concepts/state-hash.md gives as its example', () => {
-  const counter: VersionedValue = { version: seqno(2), value: { kind: 'counter', count: -5n }, expiresAtMs: undefined };
+  const counter: VersionedValue = {
+    version: seqno(2),
+    value: { kind: 'counter', count: -5n },
+    expiresAtMs: undefined,
+  };
   const bytes = Buffer.from(
-    '000000016b' + '0000000000000003' + '00000000000003e8' + '01' + '0000000a746578742f706c61696e' + '0000000176' +
-      '000000016e' + '0000000000000002' + '0000000000000000' + '02' + 'fffffffffffffffb',
+    '000000016b' +
+      '0000000000000003' +
+      '00000000000003e8' +
+      '01' +
+      '0000000a746578742f706c61696e' +
+      '0000000176' +
+      '000000016e' +
+      '0000000000000002' +
+      '0000000000000000' +
+      '02' +
+      'fffffffffffffffb',
     'hex',
   );
   const expected = createHash('sha256').update(bytes).digest('hex');
@@ -60,7 +73,10 @@ it('does not depend on where its chunks end', () => {
   const hasher = new StateHasher();
   for (let i = 0; i < 5; i++) hasher.add(keyFromText(`k${i}`), { ...record, value: large });
   const header = (i: number): Buffer =>
-    Buffer.from(`000000026b${(0x30 + i).toString(16)}000000000000000300000000000003e8010000000a746578742f706c61696e00011170`, 'hex');
+    Buffer.from(
+      `000000026b${(0x30 + i).toString(16)}000000000000000300000000000003e8010000000a746578742f706c61696e00011170`,
+      'hex',
+    );
   const whole = Buffer.concat([0, 1, 2, 3, 4].flatMap((i) => [header(i), large.bytes]));
   expect(hasher.digest()).toEqual({ hash: createHash('sha256').update(whole).digest('hex'), keys: 5 });
 });

@@ -8,7 +8,12 @@ const int64 = fc.bigInt(bottom, top);
 
 it('saturates at the bounds of int64', () => {
   expect([saturate(top + 1n), saturate(bottom - 1n), saturate(5n)]).toEqual([top, bottom, 5n]);
-  expect([isInt64(top), isInt64(top + 1n), isInt64(bottom), isInt64(bottom - 1n)]).toEqual([true, false, true, false]);
+  expect([isInt64(top), isInt64(top + 1n), isInt64(bottom), isInt64(bottom - 1n)]).toEqual([
+    true,
+    false,
+    true,
+    false,
+  ]);
   expect(applyAtomic('sum', top, 1n)).toBe(top);
   expect(applyAtomic('sum', bottom, -1n)).toBe(bottom);
 });

@@ -20,7 +20,11 @@ function writeSet(...mutations: Mutation[]): WriteSet {
 }
 
 it('reads back what was written', () => {
-  fc.assert(fc.property(anyWriteSet, (each) => { expect(decodeWriteSet(encodeWriteSet(each))).toEqual(each); }));
+  fc.assert(
+    fc.property(anyWriteSet, (each) => {
+      expect(decodeWriteSet(encodeWriteSet(each))).toEqual(each);
+    }),
+  );
 });
 
 it('reads the header without the values, with the effect of every mutation', () => {
@@ -42,7 +46,9 @@ function effectOf(mutation: Mutation): Effect {
 }
 
 it('refuses every shorter prefix, and bytes left over', () => {
-  const encoded = encodeWriteSet(writeSet(set('a', 'some value', 9), atomic('sum', 'n', 5n), removeRange('a', 'b')));
+  const encoded = encodeWriteSet(
+    writeSet(set('a', 'some value', 9), atomic('sum', 'n', 5n), removeRange('a', 'b')),
+  );
   for (let length = 0; length < encoded.length; length++) {
     expect(() => decodeWriteSet(encoded.subarray(0, length)), `length ${length}`).toThrow(MalformedBytes);
   }

@@ -4,7 +4,17 @@ import { keyspaceName, seqno, type KeyspaceId } from '../model/ids.js';
 import { rangeContains, type Key } from '../model/keys.js';
 import type { VersionedValue } from '../model/value.js';
 import type { Mutation } from '../model/write-set.js';
-import { atomic, Chain, expire, key, remove, removeRange, set, testId, transaction } from '../../test/support/chain.js';
+import {
+  atomic,
+  Chain,
+  expire,
+  key,
+  remove,
+  removeRange,
+  set,
+  testId,
+  transaction,
+} from '../../test/support/chain.js';
 import { evaluate, needsOf, type BaseState, type GroupEffect } from './evaluate.js';
 import { decodeFollowing, emptyHead, type DecodedEntry } from './follow.js';
 
@@ -14,7 +24,8 @@ function group(...entries: Mutation[][][]): readonly DecodedEntry[] {
   const chain = new Chain(emptyHead, undefined, logTimeMs);
   const id = '11111111-2222-4333-8444-555555555555' as KeyspaceId;
   const genesis = chain.next({ kind: 'genesis', keyspaceId: id, keyspace: keyspaceName('k') });
-  return decodeFollowing(emptyHead, [genesis, ...entries.map((lists) => chain.transactions(...lists))]).decoded;
+  return decodeFollowing(emptyHead, [genesis, ...entries.map((lists) => chain.transactions(...lists))])
+    .decoded;
 }
 
 function counter(count: bigint, version = 0, expiresAtMs?: number): VersionedValue {
@@ -47,7 +58,9 @@ function after(effect: GroupEffect, text: string): unknown {
 }
 
 function results(effect: GroupEffect): unknown {
-  return effect.outcomes.flat().map(({ outcome }) => (outcome.kind === 'committed' ? outcome.results : outcome));
+  return effect.outcomes
+    .flat()
+    .map(({ outcome }) => (outcome.kind === 'committed' ? outcome.results : outcome));
 }
 
 describe('plain mutations', () => {
@@ -80,17 +93,20 @@ describe('atomic mutations', () => {
   });
 
   it('see what earlier mutations, transactions and entries of the group wrote', () => {
-    const effect = run({ a: counter(10n) }, [[atomic('sum', 'a', 1n), atomic('sum', 'a', 2n)]], [
-      [atomic('max', 'a', 20n)],
-      [atomic('min', 'a', 15n)],
-    ]);
+    const effect = run(
+      { a: counter(10n) },
+      [[atomic('sum', 'a', 1n), atomic('sum', 'a', 2n)]],
+      [[atomic('max', 'a', 20n)], [atomic('min', 'a', 15n)]],
+    );
     expect(results(effect)).toEqual([[11n, 13n], [20n], [15n]]);
     expect(after(effect, 'a')).toEqual(counter(15n, 3));
   });
 
   it('saturate at the bounds of int64', () => {
     const top = 2n ** 63n - 1n;
-    const effect = run({ a: counter(top), b: counter(-top) }, [[atomic('sum', 'a', 1n), atomic('sum', 'b', -top)]]);
+    const effect = run({ a: counter(top), b: counter(-top) }, [
+      [atomic('sum', 'a', 1n), atomic('sum', 'b', -top)],
+    ]);
     expect(results(effect)).toEqual([[top, -(2n ** 63n)]]);
   });
 
@@ -102,12 +118,17 @@ describe('atomic mutations', () => {
   });
 
   it('take a key that holds bytes for an absent one', () => {
-    expect(after(run({ a: bytesOf('5', 0, 7_000) }, [[atomic('sum', 'a', 1n)]]), 'a')).toEqual(counter(1n, 1));
+    expect(after(run({ a: bytesOf('5', 0, 7_000) }, [[atomic('sum', 'a', 1n)]]), 'a')).toEqual(
+      counter(1n, 1),
+    );
   });
 
   it('begin again after a delete of the same group', () => {
     expect(results(run({ a: counter(9n) }, [[remove('a'), atomic('sum', 'a', 1n)]]))).toEqual([[null, 1n]]);
-    expect(results(run({ a: counter(9n) }, [[removeRange('a', 'b')], [atomic('sum', 'a', 1n)]]))).toEqual([[null], [1n]]);
+    expect(results(run({ a: counter(9n) }, [[removeRange('a', 'b')], [atomic('sum', 'a', 1n)]]))).toEqual([
+      [null],
+      [1n],
+    ]);
   });
 });
 
@@ -186,12 +207,15 @@ function oneByOne(decoded: readonly DecodedEntry[]): Map<Key, VersionedValue> {
 
 it('comes to the same state whether entries are applied in one group or one by one', () => {
   fc.assert(
-    fc.property(fc.array(fc.array(fc.array(mutation, { maxLength: 4 }), { maxLength: 3 }), { maxLength: 6 }), (entries) => {
-      const decoded = group(...entries);
-      const { changes } = evaluate(decoded, baseFor(decoded, new Map()));
-      const together = [...changes].filter(([, record]) => record !== undefined).sort();
-      expect(together).toEqual([...oneByOne(decoded)].sort());
-    }),
+    fc.property(
+      fc.array(fc.array(fc.array(mutation, { maxLength: 4 }), { maxLength: 3 }), { maxLength: 6 }),
+      (entries) => {
+        const decoded = group(...entries);
+        const { changes } = evaluate(decoded, baseFor(decoded, new Map()));
+        const together = [...changes].filter(([, record]) => record !== undefined).sort();
+        expect(together).toEqual([...oneByOne(decoded)].sort());
+      },
+    ),
     { numRuns: 300 },
   );
 });

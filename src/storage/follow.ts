@@ -64,7 +64,8 @@ function whyNotFollowing(head: Head, { entry, writeSets }: DecodedEntry): string
   if (entry.kind !== 'genesis' && entry.firstSeqno !== head.seqno + 1) {
     return `seqno ${head.seqno + 1} was expected, not ${entry.firstSeqno}`;
   }
-  if (entry.count !== writeSets.length) return `${writeSets.length} transactions, but its header says ${entry.count}`;
+  if (entry.count !== writeSets.length)
+    return `${writeSets.length} transactions, but its header says ${entry.count}`;
   if (entry.epoch < head.epoch) return `epoch ${entry.epoch} is below ${head.epoch}`;
   if (entry.logTimeMs < head.logTimeMs) return `log time ${entry.logTimeMs} is below ${head.logTimeMs}`;
   if (idFloorAfter(head, entry) < head.idFloorMs) return 'the id floor falls';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FaultyDisk } from '../../test/support/faulty-database.js';
+import { begun, keyspaceId, reopen } from '../../test/support/begun-store.js';
 import {
   atomic,
   Chain,
@@ -11,24 +12,12 @@ import {
   testId,
   transaction,
 } from '../../test/support/chain.js';
-import { epoch, logPosition, type KeyspaceId } from '../model/ids.js';
+import { epoch, logPosition } from '../model/ids.js';
 import { firstKey, prefixRange, type KeyRange } from '../model/keys.js';
-import { silentLogger } from '../runtime/runtime.js';
-import { openKeyspaceStore } from './keyspace-store.js';
-import { dataKey, electionKey, entryKey, everything, formatKey, headKey, outcomeKey } from './layout.js';
-import { EntriesDoNotFollow, StoreClosed, StoreDamaged, type KeyspaceStore } from './store.js';
+import { entryKey, everything } from './layout.js';
+import { EntriesDoNotFollow, StoreClosed, type KeyspaceStore } from './store.js';
 
-const keyspaceId = '11111111-2222-4333-8444-555555555555' as KeyspaceId;
 const allKeys: KeyRange = { start: firstKey, end: undefined };
-
-async function begun(disk = new FaultyDisk()): Promise<{ disk: FaultyDisk; store: KeyspaceStore; chain: Chain }> {
-  const store = await openKeyspaceStore(disk.open, silentLogger);
-  const chain = new Chain(store.head);
-  await store.apply([chain.next({ kind: 'genesis', keyspaceId, keyspace: 'default' })]);
-  return { disk, store, chain };
-}
-
-const reopen = (disk: FaultyDisk): Promise<KeyspaceStore> => openKeyspaceStore(disk.open, silentLogger);
 
 async function keysOf(store: KeyspaceStore, range = allKeys, reverse = false): Promise<string[]> {
   const snapshot = store.snapshot();
@@ -63,7 +52,11 @@ describe('a store', () => {
     expect(again.head).toEqual(store.head);
     expect(again.head).toMatchObject({ keyspaceId, position: 2, seqno: 1, epoch: 1, idFloorMs: 77 });
     expect(again.election).toEqual(Buffer.alloc(16, 5));
-    expect(again.outcome(testId(9_000))).toMatchObject({ kind: 'committed', seqno: 1, results: [null, 41n, 42n] });
+    expect(again.outcome(testId(9_000))).toMatchObject({
+      kind: 'committed',
+      seqno: 1,
+      results: [null, 41n, 42n],
+    });
     const snapshot = again.snapshot();
     expect(snapshot.get(key('a'))).toMatchObject({ version: 1, expiresAtMs: chain.logTimeMs + 60 });
     expect(snapshot.get(key('n'))?.value).toEqual({ kind: 'counter', count: 42n });
@@ -74,7 +67,9 @@ describe('a store', () => {
     const { store, chain } = await begun();
     const names = Array.from({ length: 40 }, (_, i) => `n${i}`);
     await store.apply([chain.transactions(...names.map((name) => [atomic('sum', name, 1n)]))]);
-    await store.apply([chain.transactions(...names.map((name) => [atomic('sum', name, 2n)]), [removeRange('n3', 'n4')])]);
+    await store.apply([
+      chain.transactions(...names.map((name) => [atomic('sum', name, 2n)]), [removeRange('n3', 'n4')]),
+    ]);
     const snapshot = store.snapshot();
     expect(snapshot.get(key('n5'))).toMatchObject({ version: 46, value: { count: 3n } });
     expect(await keysOf(store, prefixRange(key('n3')))).toEqual([]);
@@ -83,7 +78,12 @@ describe('a store', () => {
 
   it('keeps tombstones, which leave data and seqno alone', async () => {
     const { store, chain } = await begun();
-    const outcome = { kind: 'aborted', code: 'TRANSACTION_ABORTED', conflict: undefined, contentHash: undefined } as const;
+    const outcome = {
+      kind: 'aborted',
+      code: 'TRANSACTION_ABORTED',
+      conflict: undefined,
+      contentHash: undefined,
+    } as const;
     const [applied] = await store.apply([chain.batch([{ kind: 'tombstone', id: testId(5), outcome }])]);
     expect(applied!.outcomes).toEqual([{ id: testId(5), outcome }]);
     expect(store.outcome(testId(5))).toEqual(outcome);
@@ -95,7 +95,9 @@ describe('a store', () => {
     const { store, chain } = await begun();
     await store.apply([chain.batch([transaction(testId(5), [set('a')])])]);
     const fork = new Chain(store.head);
-    await expect(store.apply([fork.batch([transaction(testId(5), [set('b')])])])).rejects.toThrow('gets a second one');
+    await expect(store.apply([fork.batch([transaction(testId(5), [set('b')])])])).rejects.toThrow(
+      'gets a second one',
+    );
     await store.apply([chain.batch([transaction(testId(6), [set('b')])])]);
     expect(store.head.seqno).toBe(2);
   });
@@ -104,7 +106,11 @@ describe('a store', () => {
     const { store, chain } = await begun();
     const heard: unknown[] = [];
     const stop = store.onApplied((applied, head) => {
-      heard.push([applied.map(({ entry }) => entry.position), head.position, store.snapshot().get(key('a'))?.version]);
+      heard.push([
+        applied.map(({ entry }) => entry.position),
+        head.position,
+        store.snapshot().get(key('a'))?.version,
+      ]);
     });
     store.onApplied(() => {
       throw new Error('a bug of a listener');
@@ -123,10 +129,18 @@ describe('a store', () => {
 describe('entries that do not follow', () => {
   const cases: [string, string, (chain: Chain) => Uint8Array][] = [
     ['a gap', 'position 1 was expected', (chain) => (chain.barrier(), chain.barrier())],
-    ['another history', 'chain hash', (chain) => new Chain({ ...chain.tail, chainHash: Buffer.alloc(32, 1) }).barrier()],
+    [
+      'another history',
+      'chain hash',
+      (chain) => new Chain({ ...chain.tail, chainHash: Buffer.alloc(32, 1) }).barrier(),
+    ],
     ['a seqno left out', 'seqno 1 was expected', (chain) => new Chain({ ...chain.tail, seqno: 4 }).barrier()],
     ['time that goes back', 'log time', (chain) => new Chain(chain.tail, undefined, 999).barrier()],
-    ['a second genesis', 'cannot be at this position', (chain) => chain.next({ kind: 'genesis', keyspaceId, keyspace: 'k' })],
+    [
+      'a second genesis',
+      'cannot be at this position',
+      (chain) => chain.next({ kind: 'genesis', keyspaceId, keyspace: 'k' }),
+    ],
     ['damage', 'malformed', (chain) => Buffer.from(chain.barrier()).fill(1, 92)],
     ['a kind that is not known', 'unknown kind 9', (chain) => Buffer.from(chain.barrier()).fill(9, 1, 2)],
   ];
@@ -209,89 +223,16 @@ describe('snapshots', () => {
   });
 });
 
-describe('damage', () => {
-  type Damage = (disk: FaultyDisk) => void;
-  const atOpen: [string, RegExp, Damage][] = [
-    ['a missing entry', /^entry 2 is missing$/, (disk) => disk.overwrite(entryKey(2), undefined)],
-    ['a missing last entry', /^entry 3 is missing: the head is 3$/, (disk) => disk.overwrite(entryKey(3), undefined)],
-    ['a flipped bit of an entry', /^entry 1 is damaged: checksum/, (disk) => disk.flipBit(entryKey(1), -9)],
-    ['an entry of another place', /^entry 2 is in truth entry 1$/, (disk) => disk.overwrite(entryKey(2), disk.read(entryKey(1)))],
-    ['an entry above the head', /^entry 4 lies above the head 3$/, (disk) => disk.overwrite(entryKey(4), Buffer.alloc(9))],
-    ['a flipped bit of the head', /^the checksum of the head record/, (disk) => disk.flipBit(headKey, 20)],
-    ['a missing head', /head record is missing/, (disk) => disk.overwrite(headKey, undefined)],
-    ['a missing format', /format or head record is missing/, (disk) => disk.overwrite(formatKey, undefined)],
-    ['a flipped bit of the format', /^the checksum of the format/, (disk) => disk.flipBit(formatKey, 3)],
-    ['a flipped bit of the election', /^the checksum of the election/, (disk) => disk.flipBit(electionKey, 3)],
-  ];
-
-  async function filled(): Promise<FaultyDisk> {
-    const { disk, store, chain } = await begun();
-    for (const name of ['a', 'b', 'c']) await store.apply([chain.transactions([set(name)])]);
-    await store.elect(Buffer.alloc(16, 1));
-    await store.close();
-    return disk;
-  }
-
-  it.each(atOpen)('is named at open: %s', async (_, message, damage) => {
-    const disk = await filled();
-    damage(disk);
-    const attempt = reopen(disk);
-    await expect(attempt).rejects.toThrow(StoreDamaged);
-    await expect(attempt).rejects.toThrow(message);
-  });
-
-  it('is named when the head is that of another entry', async () => {
-    const disk = await filled();
-    const other = await begun();
-    for (const name of ['a', 'b', 'x']) await other.store.apply([other.chain.transactions([set(name)])]);
-    disk.overwrite(headKey, other.disk.read(headKey));
-    await expect(reopen(disk)).rejects.toThrow('the head record is not that of entry 3');
-  });
-
-  it('of a record is named when it is read, and stops the store', async () => {
-    const disk = await filled();
-    disk.flipBit(dataKey(key('b')), -6);
-    const store = await reopen(disk);
-    const snapshot = store.snapshot();
-    expect(snapshot.get(key('a'))?.version).toBe(1);
-    expect(() => snapshot.get(key('b'))).toThrow(new StoreDamaged('the checksum of the record of key b is wrong'));
-    await expect(snapshot.getMany([key('b')])).rejects.toThrow(StoreDamaged);
-    await expect(snapshot.stateHash()).rejects.toThrow(StoreDamaged);
-    expect(store.damage).toBe('the checksum of the record of key b is wrong');
-    await expect(store.apply([new Chain(store.head).barrier()])).rejects.toThrow(StoreDamaged);
-  });
-
-  it('shows when a record lies under another key', async () => {
-    const disk = await filled();
-    disk.overwrite(dataKey(key('b')), disk.read(dataKey(key('a'))));
-    const store = await reopen(disk);
-    expect(() => store.snapshot().get(key('b'))).toThrow(StoreDamaged);
-  });
-
-  it('of an outcome is named when it is read', async () => {
-    const { disk, store, chain } = await begun();
-    await store.apply([chain.batch([transaction(testId(5), [set('a')])])]);
-    disk.flipBit(outcomeKey(testId(5)), 4);
-    const again = await reopen(disk);
-    expect(() => again.outcome(testId(5))).toThrow(`the checksum of the outcome of ${testId(5)} is wrong`);
-  });
-
-  it('of an entry after open is not served', async () => {
-    const { disk, store, chain } = await begun();
-    await store.apply([chain.barrier()]);
-    disk.flipBit(entryKey(1), -9);
-    disk.faults.push('lost');
-    await expect(store.apply([chain.barrier()])).rejects.toThrow('injected');
-    await expect(store.recover()).rejects.toThrow('entry 1 is damaged');
-    expect(() => store.snapshot()).toThrow(StoreClosed);
-  });
-});
-
 describe('expiry', () => {
   it('names the keys that are due, oldest first, whatever the hints say', async () => {
     const { store, chain } = await begun();
     await store.apply([
-      chain.transactions([set('late', 'v', 90), set('soon', 'v', 10), set('renewed', 'v', 20), set('gone', 'v', 30)]),
+      chain.transactions([
+        set('late', 'v', 90),
+        set('soon', 'v', 10),
+        set('renewed', 'v', 20),
+        set('gone', 'v', 30),
+      ]),
       chain.transactions([set('renewed', 'v', 500), remove('gone'), set('never')]),
     ]);
     const at = (ttlMs: number): number => chain.logTimeMs + ttlMs;

@@ -142,7 +142,9 @@ class LevelKeyspaceStore implements KeyspaceStore {
     } catch (error) {
       this.#condition = 'halted';
       this.#logger.error({ error }, 'a write to the store failed; it is halted until it has recovered');
-      throw new ApplyFailed(`the batch was not written, or perhaps it was: ${String(error)}`, { cause: error });
+      throw new ApplyFailed(`the batch was not written, or perhaps it was: ${String(error)}`, {
+        cause: error,
+      });
     } finally {
       this.#writing = false;
     }

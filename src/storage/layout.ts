@@ -185,7 +185,5 @@ export function verifyFormat(record: Buffer): void {
 
 /** What decodes throws MalformedBytes only when it was written wrong under a right checksum; to a reader that is damage too. */
 export function asDamage(error: unknown): unknown {
-  return error instanceof MalformedBytes
-    ? new StoreDamaged(error.message, { cause: error })
-    : error;
+  return error instanceof MalformedBytes ? new StoreDamaged(error.message, { cause: error }) : error;
 }

@@ -27,7 +27,8 @@ export class SharedState {
 
   /** For reads. Throws StoreClosed when its database was closed. */
   get snapshot(): AbstractSnapshot {
-    if (this.#closed) throw new StoreClosed('the store was closed or recovered after this snapshot was taken');
+    if (this.#closed)
+      throw new StoreClosed('the store was closed or recovered after this snapshot was taken');
     return this.#snapshot;
   }
 

@@ -95,6 +95,8 @@ export class SnapshotReader implements StoreSnapshot {
 
 /** Where a range of keys lies in the database. */
 export function dataRange(range: KeyRange): { readonly gte: Buffer; readonly lt: Buffer } {
-  return { gte: dataKey(range.start), lt: range.end === undefined ? everything('data').lt : dataKey(range.end) };
+  return {
+    gte: dataKey(range.start),
+    lt: range.end === undefined ? everything('data').lt : dataKey(range.end),
+  };
 }
-

@@ -37,7 +37,11 @@ export async function trimOperations(
     hashBeforeOldest = Buffer.from(decodeEntryHeader(first).previousHash);
     while (oldestPosition < upTo) operations.push({ type: 'del', key: entryKey(oldestPosition++) });
   }
-  const forgotten = { gte: everything('outcome').gte, lt: outcomeKeyFloor(head.idFloorMs), limit: outcomesMax };
+  const forgotten = {
+    gte: everything('outcome').gte,
+    lt: outcomeKeyFloor(head.idFloorMs),
+    limit: outcomesMax,
+  };
   for (const key of await database.keys({ ...forgotten, snapshot, fillCache: false } as object).all()) {
     operations.push({ type: 'del', key });
   }

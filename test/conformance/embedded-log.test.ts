@@ -39,7 +39,10 @@ function overDisk(opening: (open: OpenDatabase) => OpenDatabase): MakeLog {
 /** Over LevelDB; a crash opens a copy of the files as they are, as after kill -9. */
 const overLevelDb: MakeLog = async (beginning) => {
   const open = async (directory: string): Promise<LogUnderTest> => {
-    const home = await openHome(() => openLevelDatabase(directory), directory.endsWith('-0') ? beginning : undefined);
+    const home = await openHome(
+      () => openLevelDatabase(directory),
+      directory.endsWith('-0') ? beginning : undefined,
+    );
     return {
       candidates: [home.log, home.log],
       crash: async () => {
@@ -54,7 +57,10 @@ const overLevelDb: MakeLog = async (beginning) => {
   return open(join(folder, `${folders++}-0`));
 };
 
-orderedLogConformance('embedded log on a disk that drops what was not synced', overDisk((open) => open));
+orderedLogConformance(
+  'embedded log on a disk that drops what was not synced',
+  overDisk((open) => open),
+);
 orderedLogConformance('embedded log on LevelDB', overLevelDb);
 
 it('is found out when it does not sync: the crash check names what was lost', async () => {

@@ -111,7 +111,14 @@ it.each([1, 2, 3])('names the first missing entry when a bit flips in block %i o
 });
 
 it('serves a prefix or names damage, wherever a bit flips', async () => {
-  const size = (await readFile(join(original, (await readdir(original)).find((n) => n.endsWith('.log'))!))).length;
+  const size = (
+    await readFile(
+      join(
+        original,
+        (await readdir(original)).find((n) => n.endsWith('.log'))!,
+      ),
+    )
+  ).length;
   const verdicts = { prefix: 0, damage: 0 };
   for (let at = 3; at < size; at += Math.floor(size / 40)) {
     const copy = await damaged((log) => {

@@ -57,7 +57,8 @@ export async function lostAfterCrash(make: MakeLog): Promise<string[]> {
   const acknowledged: Uint8Array[] = [];
   for (let i = 0; i < 5; i++) {
     const bytes = chain.transactions([set(`k${i}`)]);
-    if ((await log.append(fence, logPosition(chain.tail.position), bytes)) === 'durable') acknowledged.push(bytes);
+    if ((await log.append(fence, logPosition(chain.tail.position), bytes)) === 'durable')
+      acknowledged.push(bytes);
   }
   const after = await before.crash();
   const found = await after.candidates[0].read(logPosition(0), everything);
@@ -83,7 +84,9 @@ export function orderedLogConformance(name: string, make: MakeLog): void {
   describe(`${name}: leading`, () => {
     it('refuses to lead an empty history and names the way out', async () => {
       const made = await make(undefined);
-      expect(await made.candidates[0].lead(nonceA)).toEqual({ notNow: expect.stringContaining('meridian init') });
+      expect(await made.candidates[0].lead(nonceA)).toEqual({
+        notNow: expect.stringContaining('meridian init'),
+      });
       expect((await made.candidates[0].tail()).position).toBe(-1);
       await made.close();
     });
@@ -115,20 +118,25 @@ export function orderedLogConformance(name: string, make: MakeLog): void {
       });
     });
 
-    it.each(['append first', 'election first'])('decides a race of append and election: %s', async (order) => {
-      await using(async (a, b) => {
-        const fenceA = await led(a, nonceA);
-        const chain = await chainAt(a, nonceA);
-        const appending = (): Promise<string> => appendNext(a, fenceA, chain);
-        const [outcome, fenceB] =
-          order === 'append first'
-            ? await Promise.all([appending(), led(b, nonceB)])
-            : await Promise.all([led(b, nonceB), appending()]).then(([fence, done]) => [done, fence] as const);
-        expect(await positions(b)).toEqual(outcome === 'durable' ? [0, 1] : [0]);
-        expect(await appendNext(b, fenceB, await chainAt(b, nonceB))).toBe('durable');
-        expect(await appendNext(a, fenceA, chain)).toBe('deposed');
-      });
-    });
+    it.each(['append first', 'election first'])(
+      'decides a race of append and election: %s',
+      async (order) => {
+        await using(async (a, b) => {
+          const fenceA = await led(a, nonceA);
+          const chain = await chainAt(a, nonceA);
+          const appending = (): Promise<string> => appendNext(a, fenceA, chain);
+          const [outcome, fenceB] =
+            order === 'append first'
+              ? await Promise.all([appending(), led(b, nonceB)])
+              : await Promise.all([led(b, nonceB), appending()]).then(
+                  ([fence, done]) => [done, fence] as const,
+                );
+          expect(await positions(b)).toEqual(outcome === 'durable' ? [0, 1] : [0]);
+          expect(await appendNext(b, fenceB, await chainAt(b, nonceB))).toBe('durable');
+          expect(await appendNext(a, fenceA, chain)).toBe('deposed');
+        });
+      },
+    );
 
     it('gives one position to one of two leaders', async () => {
       await using(async (a, b) => {
@@ -148,7 +156,11 @@ export function orderedLogConformance(name: string, make: MakeLog): void {
       await using(async (a, b) => {
         const fence = await led(a, nonceA);
         const chain = await chainAt(a, nonceA);
-        const appended = [chain.barrier(), chain.transactions([set('x')], [set('y')]), chain.transactions([set('z')])];
+        const appended = [
+          chain.barrier(),
+          chain.transactions([set('x')], [set('y')]),
+          chain.transactions([set('z')]),
+        ];
         for (const [i, bytes] of appended.entries()) {
           expect(await a.append(fence, logPosition(i + 1), bytes)).toBe('durable');
         }

@@ -3,6 +3,7 @@ import { logPosition } from '../../src/model/ids.js';
 import { openKeyspaceStore } from '../../src/storage/keyspace-store.js';
 import { silentLogger } from '../../src/runtime/runtime.js';
 import { ApplyFailed, StoreClosed, StoreDamaged } from '../../src/storage/store.js';
+import { initHistory } from '../../src/ordering/embedded/init-history.js';
 import { LogClosed } from '../../src/ordering/ordered-log.js';
 import { entryKey } from '../../src/storage/layout.js';
 import { Chain, key, set } from '../support/chain.js';
@@ -150,10 +151,22 @@ it('a genesis in doubt is there after recovery, or can be written again', async 
     const disk = new FaultyDisk();
     const store = await openKeyspaceStore(disk.open, silentLogger);
     disk.faults.push(fault);
-    const genesis = new Chain(store.head).next({ kind: 'genesis', keyspaceId: beginning.keyspaceId, keyspace: 'k' });
+    const genesis = new Chain(store.head).next({
+      kind: 'genesis',
+      keyspaceId: beginning.keyspaceId,
+      keyspace: 'k',
+    });
     await expect(store.apply([genesis])).rejects.toThrow(ApplyFailed);
     expect((await store.recover()).position).toBe(fault === 'written' ? 0 : -1);
     if (fault === 'lost') await store.apply([genesis]);
     expect(store.entryHeader(logPosition(0))?.kind).toBe('genesis');
   }
+});
+
+it('a history begins once', async () => {
+  const { store } = await homeOn(new FaultyDisk());
+  await expect(initHistory(store, beginning)).rejects.toThrow(
+    `holds history ${beginning.keyspaceId} already`,
+  );
+  expect(store.head).toMatchObject({ keyspaceId: beginning.keyspaceId, position: 0 });
 });

@@ -2,7 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { decodeEntry, encodeEntry } from '../../src/model/entry.js';
 import { abortCodes } from '../../src/model/outcome.js';
-import { decodeWriteSet, decodeWriteSetHeader, encodeWriteSet, type Mutation } from '../../src/model/write-set.js';
+import {
+  decodeWriteSet,
+  decodeWriteSetHeader,
+  encodeWriteSet,
+  type Mutation,
+} from '../../src/model/write-set.js';
 import { silentLogger } from '../../src/runtime/runtime.js';
 import { openKeyspaceStore } from '../../src/storage/keyspace-store.js';
 import type { KeyspaceStore } from '../../src/storage/store.js';
@@ -46,7 +51,9 @@ it('decodes to the headers that were written', () => {
 });
 
 it('is encoded again byte for byte', () => {
-  expect(decoded.map((entry) => encodeEntry(entry).toString('hex'))).toEqual(golden.entries.map(({ hex }) => hex));
+  expect(decoded.map((entry) => encodeEntry(entry).toString('hex'))).toEqual(
+    golden.entries.map(({ hex }) => hex),
+  );
   for (const bytes of writeSets) {
     expect(encodeWriteSet(decodeWriteSet(bytes))).toEqual(bytes);
     const { mutations, ...header } = decodeWriteSet(bytes);
@@ -64,7 +71,8 @@ it.each([
   expect(store.head.idFloorMs).toBe(golden.idFloorMs);
   expect(await store.snapshot().stateHash()).toEqual(golden.state);
   const last = store.outcome(testId(1_700_000_000_006));
-  const results = last?.kind === 'committed' ? last.results.map((result) => result?.toString() ?? null) : undefined;
+  const results =
+    last?.kind === 'committed' ? last.results.map((result) => result?.toString() ?? null) : undefined;
   expect(results).toEqual(golden.lastResults);
 });
 

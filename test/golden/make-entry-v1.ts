@@ -27,7 +27,11 @@ function committed(number: number, mutations: readonly Mutation[], rest: Partial
 }
 
 function tombstone(number: number, outcome: Omit<AbortedOutcome, 'kind'>) {
-  return { kind: 'tombstone', id: testId(startMs + number), outcome: { kind: 'aborted', ...outcome } } as const;
+  return {
+    kind: 'tombstone',
+    id: testId(startMs + number),
+    outcome: { kind: 'aborted', ...outcome },
+  } as const;
 }
 
 function entries(): Buffer[] {
@@ -56,11 +60,27 @@ function entries(): Buffer[] {
   chain.logTimeMs += 20;
   const conflict = { key: key('plain'), winner: seqno(4_000_000_000) };
   const dead = abortCodes.map((code, i) => {
-    return tombstone(20 + i, { code, conflict: i % 2 === 0 ? conflict : undefined, contentHash: Buffer.alloc(32, i) });
+    return tombstone(20 + i, {
+      code,
+      conflict: i % 2 === 0 ? conflict : undefined,
+      contentHash: Buffer.alloc(32, i),
+    });
   });
-  const resolved = tombstone(40, { code: 'TRANSACTION_ABORTED', conflict: undefined, contentHash: undefined });
-  const last = committed(6, [expire('due'), expire('plain'), atomic('sum', 'n/sum', -1n), atomic('sum', 'n/max', 43n)]);
-  made.push(chain.next({ kind: 'mark', mark: 'check-1' }), chain.batch([...dead, last, resolved], startMs - 900));
+  const resolved = tombstone(40, {
+    code: 'TRANSACTION_ABORTED',
+    conflict: undefined,
+    contentHash: undefined,
+  });
+  const last = committed(6, [
+    expire('due'),
+    expire('plain'),
+    atomic('sum', 'n/sum', -1n),
+    atomic('sum', 'n/max', 43n),
+  ]);
+  made.push(
+    chain.next({ kind: 'mark', mark: 'check-1' }),
+    chain.batch([...dead, last, resolved], startMs - 900),
+  );
   return made;
 }
 
@@ -83,5 +103,9 @@ const golden = {
   state: await store.snapshot().stateHash(),
   lastResults: lastOutcome.kind === 'committed' ? lastOutcome.results : [],
 };
-const text = JSON.stringify(golden, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value), 2);
+const text = JSON.stringify(
+  golden,
+  (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value),
+  2,
+);
 await writeFile(new URL('entry-v1.json', import.meta.url), `${text}\n`);

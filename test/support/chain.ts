@@ -1,4 +1,11 @@
-import { encodeEntry, entryHash, lastSeqnoOf, nonceBytes, type EntryContent, type EntryItem } from '../../src/model/entry.js';
+import {
+  encodeEntry,
+  entryHash,
+  lastSeqnoOf,
+  nonceBytes,
+  type EntryContent,
+  type EntryItem,
+} from '../../src/model/entry.js';
 import { epoch, logPosition, seqno, type Epoch, type TransactionId } from '../../src/model/ids.js';
 import { keyFromText, type Key } from '../../src/model/keys.js';
 import { emptyContentHash, encodeWriteSet, type Mutation } from '../../src/model/write-set.js';
@@ -56,7 +63,9 @@ export class Chain {
   transactions(...lists: (readonly Mutation[])[]): Buffer {
     const first = this.tail.seqno + 1;
     return this.batch(
-      lists.map((mutations, i) => transaction(testId((this.tail.position + 1) * 10_000 + first + i), mutations)),
+      lists.map((mutations, i) =>
+        transaction(testId((this.tail.position + 1) * 10_000 + first + i), mutations),
+      ),
     );
   }
 }
@@ -68,7 +77,12 @@ export function testId(timeMs: number): TransactionId {
 }
 
 export function transaction(id: TransactionId, mutations: readonly Mutation[]): EntryItem {
-  const header = { id, contentHash: emptyContentHash, isolation: 'serializable', snapshot: undefined } as const;
+  const header = {
+    id,
+    contentHash: emptyContentHash,
+    isolation: 'serializable',
+    snapshot: undefined,
+  } as const;
   return { kind: 'transaction', writeSet: encodeWriteSet({ ...header, mutations }) };
 }
 

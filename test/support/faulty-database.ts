@@ -29,6 +29,8 @@ export class FaultyDisk {
   #unsynced: StoredOperation[] = [];
   /** How often a database was opened. */
   opens = 0;
+  /** How often it crashed. */
+  crashes = 0;
 
   readonly open: OpenDatabase = async (): Promise<Database> => {
     const fault = this.openFaults.shift();
@@ -40,8 +42,12 @@ export class FaultyDisk {
     return database;
   };
 
-  /** Power is lost: what was not written with `sync`, or before a batch that was, is gone. */
+  /**
+   * Power is lost: what was not written with `sync`, or before a batch that was, is gone. Databases that are open write
+   * nothing more.
+   */
   crash(): void {
+    this.crashes += 1;
     this.#unsynced = [];
   }
 
@@ -93,11 +99,13 @@ const memoryBatch = (MemoryLevel.prototype as unknown as TakesBatches)._batch;
 
 class FaultyLevel extends MemoryLevel<Buffer, Buffer> {
   readonly #disk: FaultyDisk;
+  readonly #crashesBefore: number;
   #poisoned = false;
 
   constructor(disk: FaultyDisk) {
     super({ keyEncoding: 'buffer', valueEncoding: 'buffer' });
     this.#disk = disk;
+    this.#crashesBefore = disk.crashes;
   }
 
   async load(contents: ReadonlyMap<string, Buffer>): Promise<void> {
@@ -111,6 +119,8 @@ class FaultyLevel extends MemoryLevel<Buffer, Buffer> {
 
   /** Called by abstract-level for array and chained batches. */
   async _batch(operations: readonly StoredOperation[], options: { readonly sync?: boolean }): Promise<void> {
+    if (this.#crashesBefore !== this.#disk.crashes)
+      throw new Error('this database was open when the disk crashed');
     const fault = this.#disk.faults.shift();
     if (fault === 'poisoned') this.#poisoned = true;
     if (!this.#poisoned && fault !== 'lost') this.#disk.write(operations, options.sync === true);

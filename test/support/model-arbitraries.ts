@@ -1,6 +1,19 @@
 import fc from 'fast-check';
-import { hashBytes, nonceBytes, type Entry, type EntryContent, type EntryItem } from '../../src/model/entry.js';
-import { epoch, logPosition, seqno, uuidFromBytes, type KeyspaceId, type TransactionId } from '../../src/model/ids.js';
+import {
+  hashBytes,
+  nonceBytes,
+  type Entry,
+  type EntryContent,
+  type EntryItem,
+} from '../../src/model/entry.js';
+import {
+  epoch,
+  logPosition,
+  seqno,
+  uuidFromBytes,
+  type KeyspaceId,
+  type TransactionId,
+} from '../../src/model/ids.js';
 import { keyFromBytes, type Key, type KeyRange } from '../../src/model/keys.js';
 import { abortCodes, type AbortedOutcome, type LoggedOutcome } from '../../src/model/outcome.js';
 import { encodeWriteSet, type Mutation, type WriteSet } from '../../src/model/write-set.js';
@@ -78,7 +91,11 @@ const anyContent: fc.Arbitrary<EntryContent> = fc.oneof(
     keyspaceId: uuid as fc.Arbitrary<KeyspaceId>,
     keyspace: latin1,
   }),
-  fc.record({ kind: fc.constant('batch' as const), idFloorMs: safeInteger, items: fc.array(anyItem, { maxLength: 4 }) }),
+  fc.record({
+    kind: fc.constant('batch' as const),
+    idFloorMs: safeInteger,
+    items: fc.array(anyItem, { maxLength: 4 }),
+  }),
   fc.record({ kind: fc.constant('barrier' as const), idFloorMs: safeInteger, node: latin1 }),
   fc.record({ kind: fc.constant('mark' as const), mark: latin1 }),
 );

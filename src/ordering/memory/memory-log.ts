@@ -67,7 +67,10 @@ export class MemoryLog implements OrderedLog {
     assert(position === entry.position, `entry ${entry.position} is appended at position ${position}`);
     const tail = storage.tail();
     assert(position === tail.position + 1, `position ${position} does not follow the tail ${tail.position}`);
-    assert(entry.previousHash.equals(tail.chainHash), `entry ${position} does not follow the tail (chain hash)`);
+    assert(
+      entry.previousHash.equals(tail.chainHash),
+      `entry ${position} does not follow the tail (chain hash)`,
+    );
     assert(entry.firstSeqno === tail.seqno + 1, `seqno ${entry.firstSeqno} does not follow ${tail.seqno}`);
     storage.entries.push(Buffer.from(bytes));
     return 'durable';
