@@ -5,7 +5,7 @@ import { nonceBytes } from '../model/entry.js';
 import { mintKeyspaceId, type KeyspaceName } from '../model/ids.js';
 import { createHttpServer } from '../api/rest/server.js';
 import { initHistory } from '../ordering/embedded/init-history.js';
-import { every, type Logger, type Runtime } from '../runtime/runtime.js';
+import { delay, every, type Logger, type Runtime } from '../runtime/runtime.js';
 import { packageVersion } from '../runtime/system/package-version.js';
 import { createSystemRuntime } from '../runtime/system/runtime.js';
 import { openKeyspaceStore } from '../storage/keyspace-store.js';
@@ -30,6 +30,8 @@ export interface RunningNode {
 }
 
 const notePeriodMs = 1000;
+/** How long requests under way may take to end when the node stops; then they are told what is known. */
+const finishMsMax = 3000;
 
 /** Starts a node of a cluster in this process. Rejects when an address is taken or its data cannot be opened. */
 export async function startNode({ cluster, node, logger }: StartOptions): Promise<RunningNode> {
@@ -79,9 +81,11 @@ export async function startNode({ cluster, node, logger }: StartOptions): Promis
     stop: async () => {
       cancelNotes();
       meridian.drain();
-      await server.close();
+      const closed = server.close();
+      await Promise.race([closed, delay(runtime.timers, finishMsMax)]);
       noteHeads();
       await meridian.stop();
+      await closed;
     },
   };
 }

@@ -181,9 +181,10 @@ export class LocalKeyspace implements KeyspaceService {
     }
   }
 
-  /** Rolls back what is open: the node stops. */
+  /** The node stops: what is open is rolled back, and who waits for an outcome is told that it is not known. */
   stop(): void {
-    for (const transaction of this.#open.values()) transaction.end('rollback');
+    for (const transaction of [...this.#open.values()]) transaction.end('rollback');
+    this.#context.commits.stop();
   }
 
   /** The first outcome; where that was unknown, what is known by now. */

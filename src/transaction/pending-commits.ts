@@ -89,6 +89,14 @@ export class PendingCommits implements LinkListener {
     return this.#begin(attempt, bytes).settled;
   }
 
+  /** The node stops: who still waits is told that the outcome is not known here. */
+  stop(): void {
+    const detail = 'the node stopped before the outcome was known';
+    for (const pending of [...this.#pending.values()]) {
+      this.#end(pending, { kind: 'refused', code: 'COMMIT_OUTCOME_UNKNOWN', detail, certain: false });
+    }
+  }
+
   onVerdict(id: TransactionId, verdict: Verdict): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
