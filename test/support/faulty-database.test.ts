@@ -28,7 +28,8 @@ it('fails one batch as ordered, and a poisoned database keeps nothing any more',
   const disk = new FaultyDisk();
   const database = await disk.open();
   disk.faults.push('lost', 'written', 'poisoned');
-  for (const text of ['a', 'b', 'c']) await expect(put(database, text, true)).rejects.toThrow('injected fault');
+  for (const text of ['a', 'b', 'c'])
+    await expect(put(database, text, true)).rejects.toThrow('injected fault');
   await put(database, 'd', true);
   expect(database.getSync(bytes('d'))).toEqual(bytes('v'));
   expect(names(disk)).toEqual(['b']);
