@@ -91,7 +91,21 @@ for (const commits of [100, 1000, 10_000, 90_000]) {
 }
 
 const all = request({ readRanges: [{ start: keyFromText('a'), end: keyFromText('user/') }, { start: keyFromText('user0'), end: undefined }] });
-report('certify, the whole key space but nothing written in it', nanosecondsEach(10_000, () => index.certify({ ...all, snapshot: snapshotBack(90_000) })));
+report('certify, ranges before and after all keys', nanosecondsEach(10_000, () => index.certify({ ...all, snapshot: snapshotBack(90_000) })));
+index.record(seqno(index.last + 1), commitOf([keyFromText('zzz')]));
+const wide = request({
+  readRanges: [{ start: keyFromText('a'), end: keyFromText('z') }],
+  snapshot: snapshotBack(1),
+});
+report(
+  'certify, a range over all keys, none of them written since',
+  nanosecondsEach(10_000, () => index.certify(wide)),
+);
+const wideOnes = { ...wide, readRanges: Array.from({ length: 1000 }, () => wide.readRanges[0]!) };
+report(
+  '  the same 1000 times in one request',
+  nanosecondsEach(1000, () => index.certify(wideOnes)),
+);
 const thousand = request({
   readRanges: Array.from({ length: 1000 }, () => prefixOf(keyFromText(`none/${drawKey()}`))),
   snapshot: snapshotBack(90_000),

@@ -3,6 +3,7 @@ import type { Seqno } from '../model/ids.js';
 import type { Key, KeyRange } from '../model/keys.js';
 import type { Conflict } from '../model/outcome.js';
 import type { Effect } from '../model/write-set.js';
+import { mergeRanges } from './merged-ranges.js';
 import type { CertificationRequest } from './request.js';
 
 /** What the rules ask of the order so far. A seqno of 0: no write that is still known. */
@@ -17,7 +18,7 @@ export interface WriteHistory {
 
 /**
  * The rules of certification (docs/concepts/certification.md): the first dependency of the request, in the order
- * read keys, read ranges, checks, effects, that was written after `snapshot`; of a range its smallest such key.
+ * read keys, read ranges, checks, effects, that was written after `snapshot`; of the read ranges together, or of one deleted range, it is the smallest such key.
  * The winner is the last writer of that key.
  */
 export function findConflict(
@@ -36,7 +37,7 @@ export function findConflict(
 function findRead(history: WriteHistory, request: CertificationRequest, snapshot: Seqno) {
   const conflict = findKey(history, request.readKeys, snapshot);
   if (conflict !== undefined) return conflict;
-  for (const range of request.readRanges) {
+  for (const range of mergeRanges(request.readRanges)) {
     const inRange = conflictInRange(history, range, snapshot);
     if (inRange !== undefined) return inRange;
   }

@@ -47,7 +47,7 @@ const arbitraryTransaction: fc.Arbitrary<LaggingTransaction> = fc.record({
   lag: fc.oneof({ weight: 6, arbitrary: fc.integer({ min: 0, max: 6 }) }, fc.integer({ min: -1, max: 30 })),
   operations: fc.array(arbitraryOperation, { maxLength: 2 }),
   reads: fc.array(arbitraryKey, { maxLength: 2 }),
-  scans: fc.array(arbitraryScan, { maxLength: 1 }),
+  scans: fc.array(arbitraryScan, { maxLength: 3 }),
   checks: fc.array(arbitraryKey, { maxLength: 1 }),
 });
 

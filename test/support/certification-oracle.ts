@@ -99,7 +99,7 @@ export class CertificationOracle {
     };
     if (isolation === 'serializable') {
       depend(reads);
-      for (const scan of scans) depend(within(scan));
+      depend(keys.filter((key) => scans.some((scan) => contains(scan, key))));
     }
     depend(checks);
     for (const operation of operations) {
