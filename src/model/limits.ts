@@ -21,7 +21,7 @@ export const limits = {
   checksMax: 1000,
   /** Reads (points and ranges) of one one-shot request. */
   readsMax: 1000,
-  /** Keys that one deleteRange may find at its origin's snapshot (ADR 0004). */
+  /** Keys that the deleteRanges of one transaction may find together at the origin's snapshot (ADR 0004). */
   deleteRangeKeysMax: 10_000,
   deleteRangesPerTransactionMax: 16,
   ttlMsMax: 10 * 365 * 24 * 60 * minuteMs,
