@@ -30,7 +30,13 @@ export function startExpiry({ self, store, commits, runtime, isHome }: ExpiryPor
     const id = mintTransactionId(nowMs, runtime.random.bytes(10), self);
     const contentHash = contentHashOf(['expire', id]);
     const mutations = fitting(due.map((key) => ({ kind: 'expire', key })));
-    const writeSet = encodeWriteSet({ id, contentHash, isolation: 'serializable', snapshot: undefined, mutations });
+    const writeSet = encodeWriteSet({
+      id,
+      contentHash,
+      isolation: 'serializable',
+      snapshot: undefined,
+      mutations,
+    });
     const none = new Uint8Array(0);
     const reads = { readKeys: [], readRanges: [], checkKeys: [] };
     const submission = { writeSet, ...reads, retry: false, resolveId: none, resolveAs: none };
@@ -40,7 +46,9 @@ export function startExpiry({ self, store, commits, runtime, isHome }: ExpiryPor
     if (busy || !isHome()) return;
     busy = true;
     propose()
-      .catch((error: unknown) => runtime.logger.warn({ error }, 'expired keys were not proposed for deletion'))
+      .catch((error: unknown) =>
+        runtime.logger.warn({ error }, 'expired keys were not proposed for deletion'),
+      )
       .finally(() => (busy = false));
   });
 }

@@ -51,7 +51,10 @@ export class EntryFeed {
     };
     stream.send(encodeEntriesFromSource(welcome));
     if (refused !== undefined) {
-      this.#runtime.logger.warn({ keyspace: this.#keyspace, follower: hello.node, refused }, 'a follower is refused');
+      this.#runtime.logger.warn(
+        { keyspace: this.#keyspace, follower: hello.node, refused },
+        'a follower is refused',
+      );
       return stream.close(refused);
     }
     const follower = new FollowerStream(stream, hello, this.#store, this.#runtime);
@@ -71,7 +74,8 @@ export class EntryFeed {
   #refusal(hello: EntriesHello): string | undefined {
     const { head } = this.#store;
     if (head.keyspaceId === undefined) return 'NODE_NOT_READY';
-    if (hello.keyspaceId.length > 0 && !uuidToBytes(head.keyspaceId).equals(hello.keyspaceId)) return 'HISTORY_MISMATCH';
+    if (hello.keyspaceId.length > 0 && !uuidToBytes(head.keyspaceId).equals(hello.keyspaceId))
+      return 'HISTORY_MISMATCH';
     if (hello.nextPosition > head.position + 1) return 'HISTORY_MISMATCH';
     if (hello.nextPosition < this.#store.oldestPosition) return 'CHANGES_TOO_OLD';
     const hash = this.#store.chainHashAt(hello.nextPosition - 1);
@@ -163,7 +167,9 @@ class FollowerStream {
   #sendHeartbeat(): void {
     const { position, seqno } = this.#store.head;
     const wallMs = this.#runtime.clock.nowMs();
-    this.#stream.send(encodeEntriesFromSource({ type: 'heartbeat', position: Math.max(0, position), seqno, wallMs }));
+    this.#stream.send(
+      encodeEntriesFromSource({ type: 'heartbeat', position: Math.max(0, position), seqno, wallMs }),
+    );
   }
 }
 

@@ -145,7 +145,10 @@ export class Follower {
   #takeGroup(): Uint8Array[] {
     let bytes = 0;
     let count = 0;
-    while (count < this.#queue.length && (count === 0 || bytes + this.#queue[count]!.length <= limits.applyGroupBytesMax)) {
+    while (
+      count < this.#queue.length &&
+      (count === 0 || bytes + this.#queue[count]!.length <= limits.applyGroupBytesMax)
+    ) {
       bytes += this.#queue[count++]!.length;
     }
     this.#queueBytes -= bytes;
@@ -196,7 +199,10 @@ export class Follower {
 
   #inconsistent(detail: string): void {
     this.#state = { kind: 'inconsistent', detail, sinceMs: this.#ports.runtime.clock.nowMs() };
-    this.#ports.runtime.logger.error({ keyspace: this.#ports.keyspace, detail }, 'this node stops serving the keyspace');
+    this.#ports.runtime.logger.error(
+      { keyspace: this.#ports.keyspace, detail },
+      'this node stops serving the keyspace',
+    );
   }
 
   #lost(detail: string): void {

@@ -79,7 +79,8 @@ export class SequencerLink {
 
   /** A sequencer has opened a stream and its welcome has been read. A sequencer of a lower epoch than the last is refused. */
   accept(stream: PeerStream, welcome: CertifyWelcome): void {
-    if (welcome.epoch < this.#epoch) return stream.close(`a sequencer of epoch ${this.#epoch} was here before`);
+    if (welcome.epoch < this.#epoch)
+      return stream.close(`a sequencer of epoch ${this.#epoch} was here before`);
     const older = this.#stream;
     if (older !== undefined) this.#lost('replaced by a newer stream');
     older?.close('replaced by a newer stream');
@@ -138,7 +139,8 @@ export class SequencerLink {
       group.push(submission);
       bytes += size;
     }
-    if (group.length > 0) this.#stream?.send(encodeCertifyFromNode({ type: 'submissions', submissions: group }));
+    if (group.length > 0)
+      this.#stream?.send(encodeCertifyFromNode({ type: 'submissions', submissions: group }));
   }
 
   #onMessage(message: CertifyFromSequencer, stream: PeerStream): void {

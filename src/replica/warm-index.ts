@@ -17,7 +17,10 @@ export async function warmIndex(store: KeyspaceStore): Promise<CertificationInde
   const { head } = store;
   let position = firstOfWindow(store);
   const first = position > head.position ? undefined : store.entryHeader(logPosition(position));
-  const index = new CertificationIndex(bounds, seqno(first === undefined ? head.seqno : first.firstSeqno - 1));
+  const index = new CertificationIndex(
+    bounds,
+    seqno(first === undefined ? head.seqno : first.firstSeqno - 1),
+  );
   while (position <= head.position) {
     const entries = await store.entries(logPosition(position), limits.feedReadBytesMax);
     if (entries.length === 0) throw new Error(`entry ${position} is not in the store`);

@@ -1,5 +1,11 @@
 import type { CertificationIndex } from '../certification/certification-index.js';
-import { encodeEntry, entryHash, entryOverheadBytes, itemOverheadBytes, type EntryItem } from '../model/entry.js';
+import {
+  encodeEntry,
+  entryHash,
+  entryOverheadBytes,
+  itemOverheadBytes,
+  type EntryItem,
+} from '../model/entry.js';
 import type { ErrorCode } from '../model/errors.js';
 import { assertNever } from '../model/assert.js';
 import { logPosition, seqno, type Epoch, type Seqno, type TransactionId } from '../model/ids.js';
@@ -31,7 +37,12 @@ export type Answer =
       readonly detail: string;
     }
   /** Not taken. `seqno` is that of the id's commit where the id was reused with another content. */
-  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly detail: string; readonly seqno: Seqno | undefined };
+  | {
+      readonly kind: 'refused';
+      readonly code: ErrorCode;
+      readonly detail: string;
+      readonly seqno: Seqno | undefined;
+    };
 
 export interface BatchContext {
   readonly tip: LogTip;
@@ -66,7 +77,10 @@ export function buildBatch<R extends { readonly request: SequencerRequest }>(
     if (joined === 'full') break;
     answers.push({ request, answer: joined });
   }
-  return { ...builder.finish(), answers: answers.map((a) => ({ ...a, answer: builder.final(a.request.request, a.answer) })) };
+  return {
+    ...builder.finish(),
+    answers: answers.map((a) => ({ ...a, answer: builder.final(a.request.request, a.answer) })),
+  };
 }
 
 class BatchBuilder {
@@ -105,7 +119,11 @@ class BatchBuilder {
     const inBatch = this.#byId.get(request.id);
     if (inBatch !== undefined) {
       const { answer, contentHash } = inBatch;
-      if (request.kind === 'certify' && contentHash !== undefined && !contentHash.equals(request.header.contentHash)) {
+      if (
+        request.kind === 'certify' &&
+        contentHash !== undefined &&
+        !contentHash.equals(request.header.contentHash)
+      ) {
         return reused(answer.kind === 'committed' ? answer.seqno : undefined);
       }
       if (answer.kind !== 'aborted' || answer.tombstone) return answer;
@@ -128,7 +146,10 @@ class BatchBuilder {
       return refused('TRANSACTION_ID_TOO_OLD', `outcomes are kept for ids made since ${this.#idFloorMs}`);
     }
     if (madeMs > this.#logTimeMs + limits.idAheadMsMax) {
-      return refused('INVALID_ARGUMENT', `the transaction id is ${madeMs - this.#logTimeMs} ms ahead of log time`);
+      return refused(
+        'INVALID_ARGUMENT',
+        `the transaction id is ${madeMs - this.#logTimeMs} ms ahead of log time`,
+      );
     }
     return undefined;
   }
@@ -138,7 +159,14 @@ class BatchBuilder {
     if (this.#bytes + bytes > limits.entryBytesMax) return 'full';
     const { header, readKeys, readRanges, checkKeys } = request;
     const { isolation, snapshot, effects } = header;
-    const verdict = this.#context.index.certify({ isolation, snapshot, effects, readKeys, readRanges, checkKeys });
+    const verdict = this.#context.index.certify({
+      isolation,
+      snapshot,
+      effects,
+      readKeys,
+      readRanges,
+      checkKeys,
+    });
     switch (verdict.kind) {
       case 'commit': {
         const at = seqno(this.#context.tip.seqno + ++this.#transactions);
@@ -149,9 +177,17 @@ class BatchBuilder {
         return answer;
       }
       case 'conflict':
-        return this.#abort(request, { code: 'CERTIFICATION_CONFLICT', conflict: verdict.conflict, detail: '' });
+        return this.#abort(request, {
+          code: 'CERTIFICATION_CONFLICT',
+          conflict: verdict.conflict,
+          detail: '',
+        });
       case 'snapshot-too-old':
-        return this.#abort(request, { code: 'SNAPSHOT_TOO_OLD', conflict: undefined, detail: `${verdict.oldest}` });
+        return this.#abort(request, {
+          code: 'SNAPSHOT_TOO_OLD',
+          conflict: undefined,
+          detail: `${verdict.oldest}`,
+        });
       case 'snapshot-ahead':
         return refused('HISTORY_MISMATCH', `the snapshot is ahead of the log's tail, seqno ${verdict.tail}`);
       default:
@@ -166,7 +202,8 @@ class BatchBuilder {
   ): Answer | 'full' {
     const { contentHash } = request.header;
     const { code, conflict, detail } = abort;
-    if (request.retry) return this.#logTombstone(request.id, { kind: 'aborted', code, conflict, contentHash }, detail);
+    if (request.retry)
+      return this.#logTombstone(request.id, { kind: 'aborted', code, conflict, contentHash }, detail);
     const answer: Answer = { kind: 'aborted', ...abort, tombstone: false };
     this.#byId.set(request.id, { answer, contentHash });
     return answer;

@@ -69,7 +69,10 @@ export class CertifyStreams {
     const stream = this.#transport.open(node, 'certify');
     const link: { stream: PeerStream; hello: CertifyHello | undefined } = { stream, hello: undefined };
     this.#open.set(node, link);
-    const peer: CertifyPeer = { node, send: (message) => void stream.send(encodeCertifyFromSequencer(message)) };
+    const peer: CertifyPeer = {
+      node,
+      send: (message) => void stream.send(encodeCertifyFromSequencer(message)),
+    };
     const take = (message: CertifyFromNode): void => {
       if (message.type !== 'hello') return this.#events.onMessage(message, peer);
       link.hello = message;
@@ -78,7 +81,11 @@ export class CertifyStreams {
     readMessages(stream, decodeCertifyFromNode, take, this.#runtime.logger);
     stream.onClose((reason) => {
       if (this.#open.get(node) === link) this.#open.delete(node);
-      this.#redial(node, link.hello === undefined ? Math.min(redialMs * 2, redialMsMax) : redialMsMin, reason);
+      this.#redial(
+        node,
+        link.hello === undefined ? Math.min(redialMs * 2, redialMsMax) : redialMsMin,
+        reason,
+      );
     });
     peer.send(this.#events.welcome());
   }

@@ -13,7 +13,8 @@ export function disagreement(node: NodeId, hello: CertifyHello, history: History
   const { head } = history;
   if (hello.keyspaceId.length === 0) return undefined;
   if (head.keyspaceId === undefined) return `${node} has a history of this keyspace and the log has none`;
-  if (!uuidToBytes(head.keyspaceId).equals(hello.keyspaceId)) return `${node} has another history of this keyspace`;
+  if (!uuidToBytes(head.keyspaceId).equals(hello.keyspaceId))
+    return `${node} has another history of this keyspace`;
   if (hello.position > head.position) {
     return `${node} is ahead of the log: it holds position ${hello.position}, the log ends at ${head.position}`;
   }

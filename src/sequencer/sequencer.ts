@@ -75,7 +75,9 @@ export class Sequencer {
         else for (const submission of message.submissions) this.#enqueue(submission, peer);
       },
     });
-    this.#heartbeats = every(ports.runtime.timers, heartbeatMs, () => this.#streams.broadcast(this.#heartbeat()));
+    this.#heartbeats = every(ports.runtime.timers, heartbeatMs, () =>
+      this.#streams.broadcast(this.#heartbeat()),
+    );
   }
 
   get state(): SequencerState {
@@ -121,9 +123,14 @@ export class Sequencer {
     const index = await warmIndex();
     const { head } = store;
     const before: LogTip = { ...head, nonce };
-    const { entry, tip } = barrierAfter(before, Math.max(head.logTimeMs, runtime.clock.nowMs()), this.#ports.self);
+    const { entry, tip } = barrierAfter(
+      before,
+      Math.max(head.logTimeMs, runtime.clock.nowMs()),
+      this.#ports.self,
+    );
     if (this.#stopped || this.#isHalted()) return 'stopped while taking the role';
-    if ((await log.append(led.fence, logPosition(tip.position), entry)) === 'deposed') return 'deposed at the barrier';
+    if ((await log.append(led.fence, logPosition(tip.position), entry)) === 'deposed')
+      return 'deposed at the barrier';
     if (this.#isHalted()) return 'halted while taking the role';
     this.#term = { tip, fence: led.fence, index };
     runtime.logger.info({ keyspace, epoch: tip.epoch, position: tip.position }, 'sequencing');
@@ -158,7 +165,10 @@ export class Sequencer {
 
   #halt(why: string): void {
     if (this.#isHalted()) return;
-    this.#ports.runtime.logger.error({ keyspace: this.#ports.keyspace, why }, 'histories differ: nobody may write');
+    this.#ports.runtime.logger.error(
+      { keyspace: this.#ports.keyspace, why },
+      'histories differ: nobody may write',
+    );
     this.#setState({ kind: 'halted', why });
   }
 
@@ -176,7 +186,10 @@ export class Sequencer {
     for (const waiting of queue) this.#refuse(waiting, 'SEQUENCER_UNAVAILABLE');
   }
 
-  #refuse({ request, peer }: Waiting, code: 'SEQUENCER_UNAVAILABLE' | 'OVERLOADED' | 'TRANSACTION_TOO_LARGE'): void {
+  #refuse(
+    { request, peer }: Waiting,
+    code: 'SEQUENCER_UNAVAILABLE' | 'OVERLOADED' | 'TRANSACTION_TOO_LARGE',
+  ): void {
     const detail = code === 'OVERLOADED' ? 'the queue of the sequencer is full' : this.#whyNot();
     const answer: Answer = { kind: 'refused', code, detail, seqno: undefined };
     peer.send({ type: 'verdicts', verdicts: [verdictOf(request, answer)] });
@@ -190,10 +203,12 @@ export class Sequencer {
     const request = parseSubmission(submission);
     const waiting = { request, peer };
     if (this.#state.kind !== 'serving') return this.#refuse(waiting, 'SEQUENCER_UNAVAILABLE');
-    if (submission.writeSet.length > limits.transactionBytesMax) return this.#refuse(waiting, 'TRANSACTION_TOO_LARGE');
+    if (submission.writeSet.length > limits.transactionBytesMax)
+      return this.#refuse(waiting, 'TRANSACTION_TOO_LARGE');
     const bytes = requestBytes(request);
     const isFull =
-      this.#queue.length >= limits.sequencerQueueMax || this.#queueBytes + bytes > limits.sequencerQueueBytesMax;
+      this.#queue.length >= limits.sequencerQueueMax ||
+      this.#queueBytes + bytes > limits.sequencerQueueBytesMax;
     if (isFull) return this.#refuse(waiting, 'OVERLOADED');
     this.#queue.push(waiting);
     this.#queueBytes += bytes;

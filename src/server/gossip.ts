@@ -153,7 +153,10 @@ export class Gossip {
   #compareLimits(status: GossipStatus, stream: PeerStream): void {
     if (fingerprint.equals(status.limitsFingerprint)) return;
     const { self, runtime } = this.#ports;
-    runtime.logger.error({ self, peer: status.node }, `the limits of ${self} and ${status.node} differ: they are of different versions`);
+    runtime.logger.error(
+      { self, peer: status.node },
+      `the limits of ${self} and ${status.node} differ: they are of different versions`,
+    );
     stream.close(`the limits of ${self} and ${status.node} differ`);
   }
 }

@@ -38,7 +38,11 @@ export class HeadNote {
   async write(head: Head, logger: Logger): Promise<void> {
     if (head.keyspaceId === undefined || this.#writing) return;
     const { keyspaceId, position } = head;
-    const text = JSON.stringify({ keyspaceId, position, hash: head.chainHash.toString('hex') } satisfies NotedHead);
+    const text = JSON.stringify({
+      keyspaceId,
+      position,
+      hash: head.chainHash.toString('hex'),
+    } satisfies NotedHead);
     if (text === this.#written) return;
     this.#writing = true;
     try {

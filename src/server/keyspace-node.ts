@@ -64,13 +64,35 @@ export class KeyspaceNode {
     store.onApplied((_, head) => waiters.advance(head.seqno));
     const tails = new TailReader(() => this.link.askTail(), runtime.timers);
     const notServing = (): Failure | undefined => this.#notServing();
-    const context = { name, self, store, link: this.link, commits, index, waiters, tails, runtime, notServing };
+    const context = {
+      name,
+      self,
+      store,
+      link: this.link,
+      commits,
+      index,
+      waiters,
+      tails,
+      runtime,
+      notServing,
+    };
     this.service = new LocalKeyspace(context, () => this.status());
     if (self === homeNode) {
       this.#log = new EmbeddedLog(store, runtime);
-      const ports = { keyspace: name, self, nodes, log: this.#log, store, transport, runtime, compare, obstacle };
+      const ports = {
+        keyspace: name,
+        self,
+        nodes,
+        log: this.#log,
+        store,
+        transport,
+        runtime,
+        compare,
+        obstacle,
+      };
       this.#sequencer = new Sequencer({ ...ports, warmIndex: () => warmIndex(store) });
-    } else this.#follower = new Follower({ keyspace: name, self, source: homeNode, store, transport, runtime });
+    } else
+      this.#follower = new Follower({ keyspace: name, self, source: homeNode, store, transport, runtime });
     this.#stopExpiry = startExpiry({ self, store, commits, runtime, isHome: () => this.sequencing });
   }
 
@@ -125,10 +147,12 @@ export class KeyspaceNode {
     if (this.#draining) return { state: 'draining', detail: 'the node stops' };
     const following = this.#follower?.state;
     if (following !== undefined) {
-      if (following.kind === 'joining' && store.head.position < 0) return { state: 'joining', detail: following.detail };
+      if (following.kind === 'joining' && store.head.position < 0)
+        return { state: 'joining', detail: following.detail };
       return { state: following.kind, detail: following.kind === 'synced' ? undefined : following.detail };
     }
-    if (store.head.position < 0) return { state: 'no-history', detail: 'no history: run meridian init on this node' };
+    if (store.head.position < 0)
+      return { state: 'no-history', detail: 'no history: run meridian init on this node' };
     return { state: 'synced', detail: undefined };
   }
 
@@ -145,7 +169,8 @@ export class KeyspaceNode {
       case 'inconsistent':
       case 'damaged': {
         const following = this.#follower?.state;
-        const since = following?.kind === 'inconsistent' ? new Date(following.sinceMs).toISOString() : undefined;
+        const since =
+          following?.kind === 'inconsistent' ? new Date(following.sinceMs).toISOString() : undefined;
         const details = { state, ...(since === undefined ? {} : { since }) };
         return failure('NODE_INCONSISTENT', detail ?? 'the node stopped serving', { details });
       }

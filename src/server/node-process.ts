@@ -77,7 +77,10 @@ export async function startNode({ cluster, node, logger }: StartOptions): Promis
   }
   const cancelNotes = every(runtime.timers, notePeriodMs, noteHeads);
   return {
-    addresses: { http: httpUrl(boundAddress(server.server.address()) ?? node.http.listen), peer: formatAddress(node.peer.listen) },
+    addresses: {
+      http: httpUrl(boundAddress(server.server.address()) ?? node.http.listen),
+      peer: formatAddress(node.peer.listen),
+    },
     stop: async () => {
       cancelNotes();
       meridian.drain();
@@ -126,11 +129,16 @@ export async function initHistories({ cluster, node, runtime }: InitOptions): Pr
   return histories;
 }
 
-async function initOne(node: NodeConfig, keyspace: KeyspaceName, runtime: Runtime): Promise<InitialisedHistory> {
+async function initOne(
+  node: NodeConfig,
+  keyspace: KeyspaceName,
+  runtime: Runtime,
+): Promise<InitialisedHistory> {
   const store = await openKeyspaceStore(databaseOf(node, keyspace), runtime.logger);
   try {
     const suspicion = await new HeadNote(notePath(node, keyspace)).suspicion(store.head);
-    if (suspicion !== undefined) throw new Error(`${keyspace}: ${suspicion}; a new history is not begun over it`);
+    if (suspicion !== undefined)
+      throw new Error(`${keyspace}: ${suspicion}; a new history is not begun over it`);
     const { keyspaceId } = store.head;
     if (keyspaceId !== undefined) return { keyspace, uuid: keyspaceId, created: false };
     const uuid = mintKeyspaceId(runtime.random.bytes(16));

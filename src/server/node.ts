@@ -58,7 +58,8 @@ export class MeridianNode implements NodeService {
     this.version = options.version;
     this.node = self;
     this.region = nodes.find((node) => node.id === self)!.region;
-    const keyspaces = () => this.keyspaces().map((service) => statusOf(service, this.#keyspaces.get(service.name)));
+    const keyspaces = () =>
+      this.keyspaces().map((service) => statusOf(service, this.#keyspaces.get(service.name)));
     const peers = nodes.filter((node) => node.id !== self);
     this.#gossip = new Gossip({ self, region: this.region, peers, transport, runtime, keyspaces });
     transport.accept('certify', (stream) => this.#acceptCertify(stream));
@@ -68,10 +69,16 @@ export class MeridianNode implements NodeService {
   async #openKeyspace(keyspace: NodeKeyspace): Promise<void> {
     const { name, home, homeNode, openDatabase } = keyspace;
     const { self, nodes, transport, compare } = this.#options;
-    const runtime = { ...this.#options.runtime, logger: this.#options.runtime.logger.child({ keyspace: name }) };
+    const runtime = {
+      ...this.#options.runtime,
+      logger: this.#options.runtime.logger.child({ keyspace: name }),
+    };
     const store = await openOrDamage(openDatabase, runtime.logger);
     if (store instanceof StoreDamaged) {
-      runtime.logger.error({ damage: store.message }, 'the store is damaged: this keyspace is not served here');
+      runtime.logger.error(
+        { damage: store.message },
+        'the store is damaged: this keyspace is not served here',
+      );
       this.#damaged.set(name, new DamagedKeyspace(name, home, store.message));
       return;
     }
@@ -140,7 +147,14 @@ export class MeridianNode implements NodeService {
       const sequencing = this.#keyspaces.get(name)?.sequencing ?? false;
       return { name, state, applied, position, epoch, sequencing, detail };
     });
-    const own = { node: this.node, region: this.region, reachable: true, roundTripMs: 0, clockSkewMs: 0, keyspaces };
+    const own = {
+      node: this.node,
+      region: this.region,
+      reachable: true,
+      roundTripMs: 0,
+      clockSkewMs: 0,
+      keyspaces,
+    };
     return [own, ...this.#gossip.statuses()];
   }
 

@@ -1,6 +1,14 @@
 import { assertNever } from '../model/assert.js';
 import { ByteWriter } from '../model/bytes.js';
-import { fail, failure, succeed, type Failure, type JsonValue, type OutcomeWord, type Result } from '../model/errors.js';
+import {
+  fail,
+  failure,
+  succeed,
+  type Failure,
+  type JsonValue,
+  type OutcomeWord,
+  type Result,
+} from '../model/errors.js';
 import { uuidToBytes, type Seqno, type TransactionId } from '../model/ids.js';
 import { describeKey } from '../model/keys.js';
 import { limits } from '../model/limits.js';
@@ -19,7 +27,9 @@ export async function commit(
   reads: readonly ReadAnswer[] = [],
 ): Promise<Result<Committed>> {
   const settled = await withTimeout(context, context.commits.submit(attempt));
-  return settled === 'timeout' ? outcomeUnknown(context, attempt.id) : resultOf(context, settled, attempt, reads);
+  return settled === 'timeout'
+    ? outcomeUnknown(context, attempt.id)
+    : resultOf(context, settled, attempt, reads);
 }
 
 /** The outcome of an id; if it has none, from now on `tombstone` (undefined: rolled back, whatever the content). */
@@ -107,11 +117,15 @@ export function conflictFailure(
   const winner = gtidAt(context, conflict.winner);
   const key = describeKey(conflict.key);
   const message = `key ${key} was written by ${winner} after the transaction's snapshot`;
-  return failure(code, message, { details: { conflict: { key, gtid: winner }, transactionId: id }, token: winner });
+  return failure(code, message, {
+    details: { conflict: { key, gtid: winner }, transactionId: id },
+    token: winner,
+  });
 }
 
 function refusal(id: TransactionId, settled: Extract<Settled, { kind: 'refused' }>): Failure {
-  const outcome: OutcomeWord = settled.certain && settled.code !== 'TRANSACTION_ID_TOO_OLD' ? 'not-committed' : 'unknown';
+  const outcome: OutcomeWord =
+    settled.certain && settled.code !== 'TRANSACTION_ID_TOO_OLD' ? 'not-committed' : 'unknown';
   const retryAfter: Record<string, JsonValue> = settled.code === 'OVERLOADED' ? { retryAfterMs: 1000 } : {};
   return failure(settled.code, settled.detail, { outcome, details: { transactionId: id, ...retryAfter } });
 }
@@ -120,7 +134,10 @@ function refusal(id: TransactionId, settled: Extract<Settled, { kind: 'refused' 
 export function idReused(context: KeyspaceContext, id: TransactionId, at: Seqno | undefined): Failure {
   const details = { transactionId: id, ...(at === undefined ? {} : { gtid: gtidAt(context, at) }) };
   const outcome: OutcomeWord = at === undefined ? 'unknown' : 'committed';
-  return failure('TRANSACTION_ID_REUSED', 'the transaction id was used before with another content', { outcome, details });
+  return failure('TRANSACTION_ID_REUSED', 'the transaction id was used before with another content', {
+    outcome,
+    details,
+  });
 }
 
 export function outcomeUnknown(context: KeyspaceContext, id: TransactionId): Result<never> {

@@ -15,7 +15,9 @@ export async function tooManyDeleted(
       keys += entries.length;
       if (keys > limits.deleteRangeKeysMax) {
         const message = `the deleted ranges hold more than ${limits.deleteRangeKeysMax} keys; delete them in parts`;
-        return failure('TRANSACTION_TOO_LARGE', message, { details: { limit: limits.deleteRangeKeysMax, size: keys } });
+        return failure('TRANSACTION_TOO_LARGE', message, {
+          details: { limit: limits.deleteRangeKeysMax, size: keys },
+        });
       }
     }
   }

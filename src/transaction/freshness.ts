@@ -21,7 +21,9 @@ export function awaitFreshness(
   if (parsed === undefined) return fail('INVALID_ARGUMENT', 'the causality token is no GTID');
   if (parsed.history !== history) {
     const details = { given: token, history: history ?? null };
-    return fail('HISTORY_MISMATCH', 'the causality token is of another history of this keyspace', { details });
+    return fail('HISTORY_MISMATCH', 'the causality token is of another history of this keyspace', {
+      details,
+    });
   }
   if (!causal) return awaitSeqno(context, parsed.seqno, timeoutMs);
   return awaitTail(context, timeoutMs, parsed.seqno);
@@ -44,7 +46,8 @@ export async function awaitTail(
     });
   });
   if (tail === 'timeout' || tail === undefined) {
-    const why = tail === undefined ? 'the sequencer cannot be asked for the tail' : 'the tail did not come in time';
+    const why =
+      tail === undefined ? 'the sequencer cannot be asked for the tail' : 'the tail did not come in time';
     return { ok: false, failure: causalTimeout(context, undefined, why) };
   }
   const wanted = seqno(Math.max(tail.seqno, atLeast));

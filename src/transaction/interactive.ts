@@ -166,7 +166,9 @@ export class OpenTransaction implements InteractiveTransaction {
     const notServing = this.#context.notServing() ?? this.#doomed();
     if (notServing !== undefined) return notServing;
     this.#cancelIdle();
-    this.#cancelIdle = this.#context.runtime.timers.after(this.#options.idleMsMax, () => this.end('time limit'));
+    this.#cancelIdle = this.#context.runtime.timers.after(this.#options.idleMsMax, () =>
+      this.end('time limit'),
+    );
     return undefined;
   }
 
@@ -196,7 +198,8 @@ export class OpenTransaction implements InteractiveTransaction {
   #remember(bytes: number, add: () => void): Failure | undefined {
     if (this.#readBytes + bytes > limits.readSetBytesMax) {
       const exact = readSetBytes(this.#reads()) + bytes;
-      if (exact > limits.readSetBytesMax) return tooLarge('bytes of the read set', exact, limits.readSetBytesMax);
+      if (exact > limits.readSetBytesMax)
+        return tooLarge('bytes of the read set', exact, limits.readSetBytesMax);
       this.#readBytes = exact - bytes;
     }
     this.#readBytes += bytes;
@@ -222,7 +225,8 @@ export class OpenTransaction implements InteractiveTransaction {
 }
 
 function mutationBytes(mutation: MutationRequest): number {
-  if (mutation.kind === 'deleteRange') return mutation.range.start.length + (mutation.range.end?.length ?? 0) + 8;
+  if (mutation.kind === 'deleteRange')
+    return mutation.range.start.length + (mutation.range.end?.length ?? 0) + 8;
   const value = mutation.kind === 'set' ? mutation.bytes.length + mutation.contentType.length : 8;
   return mutation.key.length + value + 8;
 }
@@ -231,11 +235,15 @@ export function endedFailure(id: TransactionId, by: EndedBy): Failure {
   const details = { transactionId: id };
   switch (by) {
     case 'time limit':
-      return failure('TRANSACTION_EXPIRED', 'the transaction ran into its time limit and was rolled back', { details });
+      return failure('TRANSACTION_EXPIRED', 'the transaction ran into its time limit and was rolled back', {
+        details,
+      });
     case 'rollback':
       return failure('TRANSACTION_FINISHED', 'the transaction was rolled back', { details });
     case 'doomed':
-      return failure('TRANSACTION_ABORTED', 'the transaction was doomed by a commit and rolled back', { details });
+      return failure('TRANSACTION_ABORTED', 'the transaction was doomed by a commit and rolled back', {
+        details,
+      });
     case 'commit':
       return failure('TRANSACTION_FINISHED', 'COMMIT was called', { outcome: 'unknown', details });
   }
@@ -243,5 +251,8 @@ export function endedFailure(id: TransactionId, by: EndedBy): Failure {
 
 export function notFound(id: TransactionId): { readonly ok: false; readonly failure: Failure } {
   const details = { transactionId: id };
-  return fail('TRANSACTION_NOT_FOUND', 'no transaction of this id is open on this node', { outcome: 'unknown', details });
+  return fail('TRANSACTION_NOT_FOUND', 'no transaction of this id is open on this node', {
+    outcome: 'unknown',
+    details,
+  });
 }

@@ -148,7 +148,11 @@ export class LocalKeyspace implements KeyspaceService {
     const resolved = await this.#resolve(id);
     const state = this.transactionState(id);
     if (state.state !== 'unknown') return succeed(state);
-    if (!resolved.ok && resolved.failure.code === 'TRANSACTION_ABORTED' && resolved.failure.outcome === 'not-committed') {
+    if (
+      !resolved.ok &&
+      resolved.failure.code === 'TRANSACTION_ABORTED' &&
+      resolved.failure.outcome === 'not-committed'
+    ) {
       return succeed({ state: 'aborted', code: 'TRANSACTION_ABORTED', conflict: undefined });
     }
     return resolved.ok ? succeed(state) : resolved;
@@ -159,7 +163,8 @@ export class LocalKeyspace implements KeyspaceService {
     if (transaction !== undefined) return { state: 'open', snapshot: transaction.snapshot };
     const outcome = this.#context.store.outcome(id);
     if (outcome === undefined) return { state: 'unknown' };
-    if (outcome.kind === 'aborted') return { state: 'aborted', code: outcome.code, conflict: outcome.conflict };
+    if (outcome.kind === 'aborted')
+      return { state: 'aborted', code: outcome.code, conflict: outcome.conflict };
     const { seqno, results } = outcome;
     return { state: 'committed', gtid: gtidAt(this.#context, seqno), seqno, results };
   }
@@ -196,7 +201,8 @@ export class LocalKeyspace implements KeyspaceService {
 
   #resolve(id: TransactionId): Promise<Result<Committed>> {
     const refusal = this.#context.notServing();
-    if (refusal !== undefined) return Promise.resolve({ ok: false, failure: { ...refusal, outcome: 'unknown' } });
+    if (refusal !== undefined)
+      return Promise.resolve({ ok: false, failure: { ...refusal, outcome: 'unknown' } });
     return this.#answering('unknown', () => resolve(this.#context, id));
   }
 

@@ -24,10 +24,15 @@ interface Judged {
 }
 
 /** Runs reads, checks and mutations as one transaction. Without mutations everything holds at the snapshot, locally. */
-export async function transact(context: KeyspaceContext, request: TransactRequest): Promise<Result<Committed>> {
+export async function transact(
+  context: KeyspaceContext,
+  request: TransactRequest,
+): Promise<Result<Committed>> {
   const invalid = invalidRequest(request) ?? context.notServing();
   if (invalid !== undefined) return { ok: false, failure: ofTheId(request, invalid) };
-  const id = request.id ?? mintTransactionId(context.runtime.clock.nowMs(), context.runtime.random.bytes(10), context.self);
+  const id =
+    request.id ??
+    mintTransactionId(context.runtime.clock.nowMs(), context.runtime.random.bytes(10), context.self);
   const contentHash = contentHashOf([request.isolation, ...request.content]);
   const early = request.mutations.length > 0 ? knownOutcome(context, request, id, contentHash) : undefined;
   if (early !== undefined) return early;
@@ -192,20 +197,23 @@ async function refuse(
   const code = refused.code as AbortedOutcome['code'];
   const contentHash = contentHashOf([request.isolation, ...request.content]);
   const resolved = await resolve(context, id, { kind: 'aborted', code, conflict: undefined, contentHash });
-  const restsOnIt = !resolved.ok && resolved.failure.code === code && resolved.failure.outcome === 'not-committed';
+  const restsOnIt =
+    !resolved.ok && resolved.failure.code === code && resolved.failure.outcome === 'not-committed';
   return restsOnIt ? { ok: false, failure: told } : resolved;
 }
 
 /** Of an id that may have been sent before, a refusal proves nothing. */
 function ofTheId(request: TransactRequest, refused: Failure): Failure {
   const isUnknown = request.mayBeRetry && request.mutations.length > 0;
-  const details = request.id === undefined ? refused.details : { ...refused.details, transactionId: request.id };
+  const details =
+    request.id === undefined ? refused.details : { ...refused.details, transactionId: request.id };
   return isUnknown ? { ...refused, outcome: 'unknown', details } : { ...refused, details };
 }
 
 function invalidRequest(request: TransactRequest): Failure | undefined {
   const { reads, checks, mutations } = request;
-  if (mutations.length > limits.mutationsMax) return tooLarge('mutations', mutations.length, limits.mutationsMax);
+  if (mutations.length > limits.mutationsMax)
+    return tooLarge('mutations', mutations.length, limits.mutationsMax);
   if (checks.length > limits.checksMax) return tooLarge('checks', checks.length, limits.checksMax);
   if (reads.length > limits.readsMax) return tooLarge('reads', reads.length, limits.readsMax);
   for (const check of checks) {

@@ -118,7 +118,16 @@ export class PendingCommits implements LinkListener {
     const { id, contentHash, submission, mayBeRetry } = attempt;
     let settle: Pending['settle'] = () => {};
     const settled = new Promise<Settled>((resolve) => (settle = resolve));
-    const pending = { id, contentHash, bytes, submission, sends: 0, tombstoneOnly: mayBeRetry, settled, settle };
+    const pending = {
+      id,
+      contentHash,
+      bytes,
+      submission,
+      sends: 0,
+      tombstoneOnly: mayBeRetry,
+      settled,
+      settle,
+    };
     this.#pending.set(id, pending);
     this.#bytes += bytes;
     this.#send(pending);
@@ -127,14 +136,19 @@ export class PendingCommits implements LinkListener {
 
   #send(pending: Pending): void {
     if (pending.sends > 0) pending.tombstoneOnly = true;
-    if (pending.tombstoneOnly && !pending.submission.retry) pending.submission = { ...pending.submission, retry: true };
+    if (pending.tombstoneOnly && !pending.submission.retry)
+      pending.submission = { ...pending.submission, retry: true };
     pending.sends += 1;
     this.#link.submit(pending.submission);
   }
 
   #join(first: Pending, attempt: CommitAttempt): Promise<Settled> {
     const { contentHash } = attempt;
-    if (contentHash !== undefined && first.contentHash !== undefined && !contentHash.equals(first.contentHash)) {
+    if (
+      contentHash !== undefined &&
+      first.contentHash !== undefined &&
+      !contentHash.equals(first.contentHash)
+    ) {
       return Promise.resolve({ kind: 'reused', seqno: undefined });
     }
     first.tombstoneOnly = true;
@@ -184,6 +198,7 @@ export class PendingCommits implements LinkListener {
 function abortOf(verdict: Verdict, contentHash: Buffer | undefined): AbortedOutcome {
   const code = abortCodes.find((known) => known === verdict.code) ?? 'TRANSACTION_ABORTED';
   const winner = verdict.conflictSeqno;
-  const conflict = winner === 0 ? undefined : { key: keyFromBytes(verdict.conflictKey), winner: seqno(winner) };
+  const conflict =
+    winner === 0 ? undefined : { key: keyFromBytes(verdict.conflictKey), winner: seqno(winner) };
   return { kind: 'aborted', code, conflict, contentHash };
 }

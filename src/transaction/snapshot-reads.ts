@@ -17,7 +17,11 @@ export interface PageOptions {
 }
 
 /** Reads a page of a range: as many entries as fit the limit and `limits.pageBytesMax`, one at least. */
-export async function readPage(snapshot: StoreSnapshot, range: KeyRange, options: PageOptions): Promise<RangeRead> {
+export async function readPage(
+  snapshot: StoreSnapshot,
+  range: KeyRange,
+  options: PageOptions,
+): Promise<RangeRead> {
   const page = new Page(options.limit);
   for await (const entries of snapshot.scan(range, { reverse: options.reverse })) {
     for (const entry of entries) if (!page.add(entry)) return page.endingEarly(range, options.reverse);
@@ -36,7 +40,8 @@ export async function readPageWithOwnWrites(
   const page = new Page(options.limit);
   for await (const entry of merged(snapshot, buffer, range, options.reverse)) {
     const value = buffer.overlay(entry.key, entry.value);
-    if (value !== undefined && !page.add({ key: entry.key, value })) return page.endingEarly(range, options.reverse);
+    if (value !== undefined && !page.add({ key: entry.key, value }))
+      return page.endingEarly(range, options.reverse);
   }
   return { entries: page.entries, rest: undefined };
 }
@@ -54,7 +59,8 @@ async function* merged(
   const isBefore = (a: Key, b: Key): boolean => (reverse ? a > b : a < b);
   for await (const entries of snapshot.scan(range, { reverse })) {
     for (const entry of entries) {
-      while (next < own.length && isBefore(own[next]!, entry.key)) yield { key: own[next++]!, value: undefined };
+      while (next < own.length && isBefore(own[next]!, entry.key))
+        yield { key: own[next++]!, value: undefined };
       if (own[next] === entry.key) next += 1;
       yield entry;
     }

@@ -6,10 +6,13 @@ import type { MutationRequest } from './service.js';
 
 /** What is wrong with a key, or undefined. */
 export function invalidKey(key: Key): Failure | undefined {
-  if (key.length === 0) return failure('INVALID_ARGUMENT', 'a key must not be empty', { details: { field: 'key' } });
+  if (key.length === 0)
+    return failure('INVALID_ARGUMENT', 'a key must not be empty', { details: { field: 'key' } });
   if (key.length <= limits.keyBytesMax) return undefined;
   const details = { limit: limits.keyBytesMax, size: key.length };
-  return failure('KEY_TOO_LARGE', `a key has ${key.length} bytes, the limit is ${limits.keyBytesMax}`, { details });
+  return failure('KEY_TOO_LARGE', `a key has ${key.length} bytes, the limit is ${limits.keyBytesMax}`, {
+    details,
+  });
 }
 
 /** Bounds of a range may be one byte longer than a key, so that the key after the longest one can be named. */
@@ -33,7 +36,9 @@ export function invalidMutation(mutation: MutationRequest): Failure | undefined 
   if (ttl !== undefined) return ttl;
   if (mutation.kind !== 'set') {
     const details = { field: mutation.kind };
-    return isInt64(mutation.operand) ? undefined : failure('INVALID_ARGUMENT', 'the operand is no int64', { details });
+    return isInt64(mutation.operand)
+      ? undefined
+      : failure('INVALID_ARGUMENT', 'the operand is no int64', { details });
   }
   return invalidValue(mutation.bytes, mutation.contentType);
 }
@@ -48,15 +53,22 @@ function invalidTtl(ttlMs: number | undefined): Failure | undefined {
 function invalidValue(bytes: Uint8Array, contentType: string): Failure | undefined {
   if (bytes.length > limits.valueBytesMax) {
     const details = { limit: limits.valueBytesMax, size: bytes.length };
-    return failure('VALUE_TOO_LARGE', `a value has ${bytes.length} bytes, the limit is ${limits.valueBytesMax}`, {
-      details,
-    });
+    return failure(
+      'VALUE_TOO_LARGE',
+      `a value has ${bytes.length} bytes, the limit is ${limits.valueBytesMax}`,
+      {
+        details,
+      },
+    );
   }
-  if (/^[\x20-\x7e]*$/.test(contentType) && contentType.length <= limits.contentTypeBytesMax) return undefined;
+  if (/^[\x20-\x7e]*$/.test(contentType) && contentType.length <= limits.contentTypeBytesMax)
+    return undefined;
   const message = `a content type must be printable ASCII of at most ${limits.contentTypeBytesMax} characters`;
   return failure('INVALID_ARGUMENT', message, { details: { field: 'contentType' } });
 }
 
 export function tooLarge(what: string, size: number, limit: number): Failure {
-  return failure('TRANSACTION_TOO_LARGE', `${what}: ${size}, the limit is ${limit}`, { details: { limit, size } });
+  return failure('TRANSACTION_TOO_LARGE', `${what}: ${size}, the limit is ${limit}`, {
+    details: { limit, size },
+  });
 }

@@ -35,11 +35,15 @@ export class WriteBuffer {
 
   /** Keys in the range that the buffer touches by name, ascending. */
   keysIn(range: KeyRange): Key[] {
-    return [...this.#byKey.keys()].filter((key) => rangeContains(range, key)).sort((a, b) => (a < b ? -1 : 1));
+    return [...this.#byKey.keys()]
+      .filter((key) => rangeContains(range, key))
+      .sort((a, b) => (a < b ? -1 : 1));
   }
 
   touchesRange(range: KeyRange): boolean {
-    return this.#ranges.some((deleted) => rangesOverlap(deleted.range, range)) || this.keysIn(range).length > 0;
+    return (
+      this.#ranges.some((deleted) => rangesOverlap(deleted.range, range)) || this.keysIn(range).length > 0
+    );
   }
 
   /** The key's value as the transaction sees it, given the snapshot's. */

@@ -48,7 +48,10 @@ export function buildSubmission(content: TransactionContent): Result<Submission>
   const snapshot = needs ? content.snapshot : undefined;
   const writeSet = encodeWriteSet({ id, contentHash, isolation, snapshot, mutations });
   if (writeSet.length > limits.transactionBytesMax) {
-    return { ok: false, failure: tooLarge('bytes of the transaction', writeSet.length, limits.transactionBytesMax) };
+    return {
+      ok: false,
+      failure: tooLarge('bytes of the transaction', writeSet.length, limits.transactionBytesMax),
+    };
   }
   const submission: Submission = {
     writeSet,
@@ -66,7 +69,9 @@ export function buildSubmission(content: TransactionContent): Result<Submission>
   const readBytes = readSetBytes(reads);
   if (readBytes <= limits.readSetBytesMax) return succeed(submission);
   const message = `the read set has ${readBytes} bytes, the limit is ${limits.readSetBytesMax}`;
-  return fail('TRANSACTION_TOO_LARGE', message, { details: { limit: limits.readSetBytesMax, size: readBytes } });
+  return fail('TRANSACTION_TOO_LARGE', message, {
+    details: { limit: limits.readSetBytesMax, size: readBytes },
+  });
 }
 
 /** Encoded bytes of a read set, roughly. */
@@ -100,9 +105,10 @@ export function toMutation(mutation: MutationRequest, reads: ReadSet): Mutation 
     case 'max': {
       const { key } = mutation;
       const wasRead =
-        reads.keys.has(key) || reads.checks.has(key) || reads.ranges.some((range) => rangeContains(range, key));
+        reads.keys.has(key) ||
+        reads.checks.has(key) ||
+        reads.ranges.some((range) => rangeContains(range, key));
       return { ...mutation, ttlMs: mutation.ttlMs ?? 0, asPlain: wasRead };
     }
   }
 }
-
