@@ -18,7 +18,7 @@ export function parseJsonAlone(app: FastifyInstance): void {
       const text = decode(body as Buffer);
       if (text === undefined)
         return done(new RefusedPart(invalid('body', 'is not UTF-8').failure), undefined);
-      parseJson(request, text, done);
+      void parseJson(request, text, done);
     },
   );
 }

@@ -82,7 +82,8 @@ function describeSuccess(success: Success): unknown {
   return { description: 'Done.', content: { 'application/json': { schema: success } } };
 }
 
-function describeProblem(codes: readonly ErrorCode[]): unknown {
+/** A response of OpenAPI that is a Problem with one of `codes`. */
+export function describeProblem(codes: readonly ErrorCode[]): unknown {
   return {
     description: codes.join(', '),
     content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },

@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifySchema } from 'fastify';
-import { responses } from './documentation.js';
+import { describeProblem, responses } from './documentation.js';
 import { jsonContentType } from '../content-type.js';
 import { problemSchema } from './schemas.js';
 
@@ -21,14 +21,18 @@ export async function collectOpenApi(app: FastifyInstance, version: string): Pro
     },
     refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json['$id'] ?? `Shared${i}`) },
     transform: ({ schema, url }) => ({
-      schema: nameKey(describeRawBody(schema)),
+      schema: nameKey(describeBody(schema)),
       url: url.replace('*', ':key'),
     }),
   });
 }
 
-/** A body of any type has no schema to be judged by, only one to be shown. */
-function describeRawBody<Schema extends FastifySchema>(schema: Schema): Schema {
+/** A body of any type has no schema to be judged by, only one to be shown; where JSON is needed, other types are 415. */
+function describeBody<Schema extends FastifySchema>(schema: Schema): Schema {
+  if (schema?.body !== undefined) {
+    const { response } = schema as { response?: object };
+    return { ...schema, response: { ...response, 415: describeProblem(['INVALID_ARGUMENT']) } };
+  }
   if (schema?.consumes?.includes('*/*') !== true) return schema;
   return { ...schema, body: { content: { '*/*': { schema: { type: 'string', format: 'binary' } } } } };
 }

@@ -57,7 +57,12 @@ function outcomeOfRefusal(
   const id = text === undefined ? undefined : parseTransactionId(text);
   if (id === undefined) return failure.outcome;
   if (service === undefined || failure.code === 'UNAUTHENTICATED') return 'unknown';
-  return outcomeOf(service, id);
+  try {
+    return outcomeOf(service, id);
+  } catch {
+    // A store that fails must not hide why the request was refused.
+    return 'unknown';
+  }
 }
 
 function outcomeOf(service: KeyspaceService, id: TransactionId): OutcomeWord {

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
-import { fail, succeed, type Result } from '../../../model/errors.js';
+import { fail, succeed, type JsonValue, type Result } from '../../../model/errors.js';
 import { describeKey, type Key } from '../../../model/keys.js';
 import { limits } from '../../../model/limits.js';
 import type { VersionedValue } from '../../../model/value.js';
@@ -143,7 +143,9 @@ function answerRead(key: Key, { gtid, values }: SnapshotRead, conditions: Condit
   switch (judgeRead(conditions, value?.version)) {
     case 'failed':
       return fail('CHECK_FAILED', 'If-Match does not hold', {
-        details: { checks: [{ key: describeKey(key), actual: value?.version ?? null }] },
+        details: {
+          checks: [{ key: describeKey(key), expected: expected(conditions), actual: value?.version ?? null }],
+        },
         token: gtid,
       });
     case 'not-modified':
@@ -157,6 +159,12 @@ function answerRead(key: Key, { gtid, values }: SnapshotRead, conditions: Condit
       }
       return succeed({ gtid, ...valueHeaders(value, etag(gtid, value.version)) });
   }
+}
+
+/** As the checks of a write show it; several tags as a list. */
+function expected({ ifMatch }: Conditions): JsonValue {
+  if (ifMatch === undefined || ifMatch === 'any') return 'present';
+  return ifMatch.length === 1 ? ifMatch[0]! : ifMatch;
 }
 
 const putting: KeyspaceRoute<Putting, TransactRequest> = {
