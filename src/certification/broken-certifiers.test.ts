@@ -98,7 +98,9 @@ class LetsAtomicMutationsPass extends Misled {
   protected override ask = (request: CertificationRequest) => ({
     ...request,
     effects: request.effects.map((effect) =>
-      effect.kind === 'atomic' ? { kind: 'range' as const, range: { start: effect.key, end: effect.key } } : effect,
+      effect.kind === 'atomic'
+        ? { kind: 'range' as const, range: { start: effect.key, end: effect.key } }
+        : effect,
     ),
   });
 }
@@ -181,7 +183,10 @@ class ComparesUtf16 extends Misled {
   }
 }
 
-const broken: [new (...args: ConstructorParameters<typeof CertificationIndex>) => CertificationIndex, Fault][] = [
+const broken: [
+  new (...args: ConstructorParameters<typeof CertificationIndex>) => CertificationIndex,
+  Fault,
+][] = [
   [SkipsReadKeys, 'unsound'],
   [SkipsReadRanges, 'unsound'],
   [SkipsChecks, 'only the oracle tells'],

@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { Key, KeyRange } from '../model/keys.js';
 import { mergeRanges } from './merged-ranges.js';
 
-const range = (start: string, end?: string): KeyRange => ({ start: start as Key, end: end as Key | undefined });
+const range = (start: string, end?: string): KeyRange => ({
+  start: start as Key,
+  end: end as Key | undefined,
+});
 
 describe('mergeRanges', () => {
   it('joins ranges that overlap or touch, and sorts the rest', () => {
@@ -13,7 +16,10 @@ describe('mergeRanges', () => {
   });
 
   it('lets a range without end take in all above it', () => {
-    expect(mergeRanges([range('m'), range('p', 'q'), range('a', 'b')])).toEqual([range('a', 'b'), range('m')]);
+    expect(mergeRanges([range('m'), range('p', 'q'), range('a', 'b')])).toEqual([
+      range('a', 'b'),
+      range('m'),
+    ]);
     expect(mergeRanges([range('a', 'n'), range('m')])).toEqual([range('a')]);
   });
 

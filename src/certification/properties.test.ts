@@ -40,7 +40,10 @@ describe('the certifier', () => {
         const expected = writes
           .slice(after)
           .filter((written) => written >= range.start && written < range.end)
-          .reduce<Key | undefined>((least, each) => (least === undefined || each < least ? each : least), undefined);
+          .reduce<Key | undefined>(
+            (least, each) => (least === undefined || each < least ? each : least),
+            undefined,
+          );
         expect(index.firstWrittenAfter(range, seqno(after))).toBe(expected);
       }
     });

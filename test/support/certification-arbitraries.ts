@@ -3,8 +3,8 @@ import type { JudgedTransaction, Operation, OracleBounds, Scan } from './certifi
 
 /** Few keys, so that they meet: prefixes of each other, on both sides of the surrogates, and bytes that are no text. */
 const keyPool = [
-  ...['', 'a', 'a\0', 'ab', 'b', 'c', 'd', 'é', '\u{e000}', '\u{fffd}', '\u{1f600}', '\u{1f601}'].map((text) =>
-    Buffer.from(text, 'utf8'),
+  ...['', 'a', 'a\0', 'ab', 'b', 'c', 'd', 'é', '\u{e000}', '\u{fffd}', '\u{1f600}', '\u{1f601}'].map(
+    (text) => Buffer.from(text, 'utf8'),
   ),
   Buffer.from([0xff]),
   Buffer.from([0xff, 0x00]),

@@ -40,7 +40,9 @@ export interface OracleBounds {
 }
 
 export function contains(scan: Scan, key: Uint8Array): boolean {
-  return Buffer.compare(scan.start, key) <= 0 && (scan.end === undefined || Buffer.compare(key, scan.end) < 0);
+  return (
+    Buffer.compare(scan.start, key) <= 0 && (scan.end === undefined || Buffer.compare(key, scan.end) < 0)
+  );
 }
 
 export function touches(operation: Operation, key: Uint8Array): boolean {
@@ -77,7 +79,8 @@ export class CertificationOracle {
     const { snapshot, operations } = transaction;
     if (snapshot !== undefined && snapshot > this.tail) return { kind: 'snapshot-ahead', tail: this.tail };
     const onlyPuts = operations.every((operation) => operation.kind === 'put');
-    const readsNothing = transaction.reads.length + transaction.scans.length + transaction.checks.length === 0;
+    const readsNothing =
+      transaction.reads.length + transaction.scans.length + transaction.checks.length === 0;
     if (transaction.isolation === 'serializable' && onlyPuts && readsNothing) return { kind: 'commit' };
     if (snapshot! < this.floor(bounds)) return { kind: 'snapshot-too-old', oldest: this.floor(bounds) };
     const loss = this.losses(transaction)[0];
@@ -91,7 +94,10 @@ export class CertificationOracle {
     const keys = this.mentionedKeys(transaction);
     const within = (scan: Scan) => keys.filter((key) => contains(scan, key));
     const changed: Loss[] = [];
-    const depend = (on: readonly Uint8Array[], kinds: readonly Operation['kind'][] = ['put', 'add', 'clear']) => {
+    const depend = (
+      on: readonly Uint8Array[],
+      kinds: readonly Operation['kind'][] = ['put', 'add', 'clear'],
+    ) => {
       for (const key of on) {
         const winner = this.versionAt(this.tail, key, kinds);
         if (winner !== this.versionAt(snapshot, key, kinds)) changed.push({ key, winner });
