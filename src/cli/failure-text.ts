@@ -6,7 +6,9 @@ export function failureText(failed: FailedExchange, writes: boolean): string {
     case 'unreachable':
       return `no node can be reached at ${failed.message}`;
     case 'no-answer':
-      return writes ? `${failed.message}\nOutcome: unknown. The write may or may not be committed.` : failed.message;
+      return writes
+        ? `${failed.message}\nOutcome: unknown. The write may or may not be committed.`
+        : failed.message;
     case 'problem':
       return problemText(failed, writes);
   }

@@ -42,7 +42,10 @@ interface Ran {
   readonly err: string;
 }
 
-async function run(args: readonly string[], more: { interactive?: boolean; url?: string } = {}): Promise<Ran> {
+async function run(
+  args: readonly string[],
+  more: { interactive?: boolean; url?: string } = {},
+): Promise<Ran> {
   const out: Buffer[] = [];
   const err: string[] = [];
   const code = await runCommandLine(
@@ -88,7 +91,10 @@ describe('get', () => {
     answer = (_, response) => response.end('v');
     await run(['get', 'default', 'k', '--causal', '--after', 'uuid:7', '--token', 'secret']);
     expect(seen[0]?.url).toBe('/v1/keyspaces/default/keys/k?causal=true');
-    expect(seen[0]?.headers).toMatchObject({ 'meridian-causality': 'uuid:7', authorization: 'Bearer secret' });
+    expect(seen[0]?.headers).toMatchObject({
+      'meridian-causality': 'uuid:7',
+      authorization: 'Bearer secret',
+    });
   });
 
   it('exits with 4 and the code when the key is absent', async () => {
@@ -159,8 +165,14 @@ describe('put', () => {
 });
 
 describe('status', () => {
-  const cluster = { cluster: 'm', node: 'a', nodes: [{ node: 'a', region: 'r', reachable: true, keyspaces: [] }] };
-  const keyspaces = { keyspaces: [{ name: 'default', home: 'r', epoch: 1, sequencer: 'a', applied: 5, tail: 5 }] };
+  const cluster = {
+    cluster: 'm',
+    node: 'a',
+    nodes: [{ node: 'a', region: 'r', reachable: true, keyspaces: [] }],
+  };
+  const keyspaces = {
+    keyspaces: [{ name: 'default', home: 'r', epoch: 1, sequencer: 'a', applied: 5, tail: 5 }],
+  };
   beforeEach(() => {
     answer = (_, response) => json(response, { ...cluster, ...keyspaces });
   });

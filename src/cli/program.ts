@@ -37,9 +37,9 @@ function buildProgram(context: CliContext, version: string, done: (code: ExitCod
   const subcommand = (name: string, description: string): Command =>
     program.command(name).description(description);
 
-  nodeOptions(subcommand('init', 'begin the histories of the keyspaces that have their home at a node')).action(
-    async (options: NodeOptions) => done(await init(options, context)),
-  );
+  nodeOptions(
+    subcommand('init', 'begin the histories of the keyspaces that have their home at a node'),
+  ).action(async (options: NodeOptions) => done(await init(options, context)));
   nodeOptions(subcommand('start', 'run a node until SIGTERM or SIGINT'))
     .option('--insecure', 'allow listening on addresses that other machines can reach, without TLS')
     .action(async (options: NodeOptions) => done(await start(options, context)));

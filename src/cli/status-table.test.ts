@@ -37,7 +37,9 @@ const keyspaces = {
 };
 
 const plain = (_: unknown, text: string): string => text;
-const lines = statusText(readClusterView({ ...cluster, ...keyspaces }), 'http://127.0.0.1:8102', plain).split('\n');
+const lines = statusText(readClusterView({ ...cluster, ...keyspaces }), 'http://127.0.0.1:8102', plain).split(
+  '\n',
+);
 const row = (start: string) =>
   lines
     .find((line) => line.startsWith(`│ ${start}`))

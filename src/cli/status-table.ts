@@ -66,7 +66,10 @@ function styleOf(state: string): Style {
 function notesOf(view: ClusterView): string[] {
   const down = view.nodes
     .filter((node) => !node.reachable && node.node !== view.node)
-    .map(({ node, region }) => `${node} (${region}) cannot be reached from ${view.node}; what is shown of it is old.`);
+    .map(
+      ({ node, region }) =>
+        `${node} (${region}) cannot be reached from ${view.node}; what is shown of it is old.`,
+    );
   const details = view.nodes.flatMap((node) =>
     view.keyspaces.flatMap(({ name }) => {
       const detail = replicaOf(view, node, name)?.detail;
@@ -78,7 +81,10 @@ function notesOf(view: ClusterView): string[] {
 
 function tableOf(head: string[], paint: Paint): Table.Table {
   // The library's own colours do not know NO_COLOR.
-  return new Table({ head: head.map((name) => paint('bold', name)), style: { head: [], border: [], compact: true } });
+  return new Table({
+    head: head.map((name) => paint('bold', name)),
+    style: { head: [], border: [], compact: true },
+  });
 }
 
 function count(value: number): string {

@@ -28,6 +28,6 @@ export function processTerminal(): Terminal {
     out: (bytes) => new Promise((resolve) => stdout.write(bytes, () => resolve())),
     say: (line) => void stderr.write(`${line}\n`),
     interactive: stdout.isTTY === true,
-    paint: (style, text) => (colours ? styleText(style, text) : text),
+    paint: (style, text) => (colours ? styleText(style, text, { validateStream: false }) : text),
   };
 }

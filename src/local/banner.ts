@@ -26,7 +26,9 @@ export function bannerText(facts: BannerFacts, paint: Paint): string {
     `${label('links', paint)}${linksText(facts, paint)}`,
     `${label('data', paint)}${pathText(facts)}`,
     '',
-    ...commandsToTry(facts).map((command, i) => `${label(i === 0 ? 'try' : '', paint)}${paint('green', command)}`),
+    ...commandsToTry(facts).map(
+      (command, i) => `${label(i === 0 ? 'try' : '', paint)}${paint('green', command)}`,
+    ),
     '',
     paint('dim', 'Ctrl-C stops the cluster; the data stays.'),
   ];
@@ -46,7 +48,8 @@ function nodeLines({ nodes, keyspaces }: ClusterConfig, paint: Paint): string[] 
     peer: `peers ${formatAddress(node.peer)}`,
     homes: keyspaces.filter((keyspace) => keyspace.node === node.id).map(({ name }) => name),
   }));
-  const width = (column: 'id' | 'http' | 'peer'): number => Math.max(...rows.map((row) => row[column].length));
+  const width = (column: 'id' | 'http' | 'peer'): number =>
+    Math.max(...rows.map((row) => row[column].length));
   const [id, http, peer] = [width('id'), width('http'), width('peer')];
   return rows.map((row) => {
     const home = row.homes.length === 0 ? '' : `home of ${row.homes.join(', ')}`;

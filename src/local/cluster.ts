@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { delay, type Runtime } from '../runtime/runtime.js';
 import { createSystemRuntime } from '../runtime/system/runtime.js';
 import { readClusterFile } from '../server/config/cluster-file.js';
@@ -25,8 +25,10 @@ export interface LocalClusterOptions {
   readonly basePort?: number | undefined;
   /** Ports per node, in the order of cluster.yaml; in the place of `basePort`. */
   readonly ports?: readonly NodePorts[] | undefined;
-  /** Ids of the nodes to start; default all. With a choice, nothing is waited for but that they listen. */
+  /** Ids of the nodes to start; default all. */
   readonly nodes?: readonly string[] | undefined;
+  /** Wait until every node takes writes in every keyspace. Default: when all nodes are started. */
+  readonly waitReady?: boolean | undefined;
   /** Start a node again that died unasked. Default false. */
   readonly restart?: boolean | undefined;
   readonly onEvent?: ((event: NodeEvent) => void) | undefined;
@@ -78,6 +80,8 @@ async function start(options: LocalClusterOptions, undo: Undo): Promise<Omit<Loc
     throw new ClusterStartError(`${program} is not there. Run \`npm run build\` first.`);
   const config = await configOf(options);
   const chosen = config.nodes.filter(({ id }) => options.nodes?.includes(id) ?? true);
+  if (options.wan === true && config.roundTrips.length === 0)
+    throw new ClusterStartError(`${config.file} has no wan.roundTripMs, so there is no WAN to emulate.`);
   const dataDirectory = resolve(options.dataDirectory);
   const goOn = (): void => options.signal?.throwIfAborted();
   undo.push(await lockData(dataDirectory));
@@ -96,7 +100,7 @@ async function start(options: LocalClusterOptions, undo: Undo): Promise<Omit<Loc
   options.signal?.addEventListener('abort', giveUp);
   await Promise.all(nodes.filter(({ id }) => chosen.some((one) => one.id === id)).map((one) => one.start()));
   const ready = (withinMs = readyMsMax): Promise<void> => waitReady(nodes, withinMs, runtime);
-  if (chosen.length === nodes.length) await ready();
+  if (options.waitReady ?? chosen.length === nodes.length) await ready();
   goOn();
   options.signal?.removeEventListener('abort', giveUp);
   const node = (id: string): LocalNode => {
@@ -115,7 +119,8 @@ function stayAlive(): () => Promise<void> {
 
 /** The file's cluster, at the ports that were asked for. */
 async function configOf(options: LocalClusterOptions): Promise<ClusterConfig> {
-  const directory = options.regionsDirectory ?? join(packageRoot, 'regions');
+  // Relative to the working directory, which the nodes share: messages name the file as people would.
+  const directory = options.regionsDirectory ?? relative('.', join(packageRoot, 'regions'));
   const read = await readClusterFile(join(directory, 'cluster.yaml'));
   if (!read.ok)
     throw new ClusterStartError(
@@ -160,7 +165,7 @@ async function waitReady(nodes: readonly LocalNode[], withinMs: number, runtime:
     for (;;) {
       const reason = await node.notReady('write');
       if (reason === undefined) break;
-      if (!node.running) throw new ClusterStartError(`Node ${node.id} is not running.`);
+      if (node.down) throw new ClusterStartError(`Node ${node.id} is not running.`);
       if (runtime.clock.monotonicMs() > untilMs)
         throw new ClusterStartError(
           `Node ${node.id} was not ready to write within ${withinMs / 1000} s: ${reason}`,

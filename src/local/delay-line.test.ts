@@ -53,7 +53,10 @@ it('is not slowed by what is under way', () => {
 it('waits anew when a timer fires early', () => {
   const time = new ManualTime();
   const arrived: number[] = [];
-  const early = { ...time.timers, after: (ms: number, action: () => void) => time.timers.after(ms * 0.9, action) };
+  const early = {
+    ...time.timers,
+    after: (ms: number, action: () => void) => time.timers.after(ms * 0.9, action),
+  };
   const line = new DelayLine<number>({
     clock: time.clock,
     timers: early,

@@ -45,7 +45,7 @@ export class DelayLine<T> {
 
   private release(): void {
     const nowMs = this.options.clock.monotonicMs();
-    for (let next = this.queue[this.head]; next !== undefined && next.dueMs <= nowMs; ) {
+    for (let next = this.queue[this.head]; next !== undefined && next.dueMs <= nowMs;) {
       this.head++;
       this.options.deliver(next.item);
       next = this.queue[this.head];

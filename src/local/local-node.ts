@@ -23,7 +23,12 @@ export interface LocalNodeOptions {
 export type NodeEvent =
   | { readonly kind: 'log'; readonly node: NodeId; readonly line: LogLine }
   /** It ended unasked; `restartMs`: when it will be started again, undefined: it will not. */
-  | { readonly kind: 'died'; readonly node: NodeId; readonly exit: Exit; readonly restartMs: number | undefined }
+  | {
+      readonly kind: 'died';
+      readonly node: NodeId;
+      readonly exit: Exit;
+      readonly restartMs: number | undefined;
+    }
   | { readonly kind: 'restarted'; readonly node: NodeId };
 
 const restartMsMin = 500;
@@ -55,6 +60,11 @@ export class LocalNode {
 
   get running(): boolean {
     return this.process?.running === true;
+  }
+
+  /** Not running, and nothing will start it by itself. */
+  get down(): boolean {
+    return !this.running && !(this.wanted && this.options.restart);
   }
 
   /** Resolves when the node listens; a ClusterStartError with its own words when it ends instead. */

@@ -1,3 +1,5 @@
+import { parseObject } from '../client/http.js';
+
 /** A line of a node's log, as far as the console shows it. */
 export interface LogLine {
   /** `crash`: the line is no log line, as the stack of an uncaught error is not. */
@@ -10,12 +12,8 @@ const levels = ['debug', 'info', 'warn', 'error'] as const;
 const quietFields = ['level', 'time', 'node', 'msg'];
 
 export function readLogLine(line: string): LogLine {
-  let fields: Record<string, unknown>;
-  try {
-    fields = JSON.parse(line) as Record<string, unknown>;
-  } catch {
-    return { level: 'crash', text: line };
-  }
+  const fields = parseObject(Buffer.from(line));
+  if (fields === undefined) return { level: 'crash', text: line };
   const level = levels.find((known) => known === fields['level']) ?? 'error';
   const message = typeof fields['msg'] === 'string' ? fields['msg'] : '';
   const more = Object.entries(fields)

@@ -17,6 +17,9 @@ interface Options {
   readonly wan?: boolean;
 }
 
+/** Longer than a home waits for its peers. */
+const readyMsMax = 15_000;
+
 const paint = paletteOf(process.stdout, process.env['NO_COLOR']);
 const say = (text: string): void => void process.stdout.write(text);
 // A terminal that has gone must not keep the nodes from being stopped.
@@ -46,6 +49,7 @@ async function run(options: Options): Promise<number> {
       basePort: options.portsFrom === undefined ? undefined : Number(options.portsFrom),
       wan,
       restart: true,
+      waitReady: false,
       onEvent: tell,
       signal: abort.signal,
     });
@@ -54,12 +58,28 @@ async function run(options: Options): Promise<number> {
     if (error instanceof ClusterStartError) return refuse(error.message);
     throw error;
   }
+  const unready = await Promise.race([notReady(cluster), stopped]);
   const usualPorts = options.portsFrom === undefined && options.regions === undefined;
   const workingDirectory = resolve('.');
-  say(bannerText({ ...cluster, version: await packageVersion(), wan, workingDirectory, usualPorts }, paint));
+  if (!abort.signal.aborted)
+    say(
+      bannerText({ ...cluster, version: await packageVersion(), wan, workingDirectory, usualPorts }, paint),
+    );
+  if (unready !== undefined && !abort.signal.aborted) say(`${paint('yellow', unready)}\n\n`);
   await stopped;
   await cluster.stop();
   return goodbye();
+}
+
+/** Undefined once every node takes writes; else what is missing, which may take the operator's word to mend. */
+async function notReady(cluster: LocalCluster): Promise<string | undefined> {
+  try {
+    await cluster.ready(readyMsMax);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ClusterStartError) return error.message;
+    throw error;
+  }
 }
 
 function goodbye(): number {

@@ -163,12 +163,15 @@ describe('a long link', () => {
     near.end();
     // Kernel buffers take some on both sides; most of it must stay with the sender.
     let written = -1;
-    await eventually(() => {
-      time.advance(50);
-      const before = written;
-      written = near.bytesWritten - near.writableLength;
-      return before === written;
-    }, { everyMs: 50 });
+    await eventually(
+      () => {
+        time.advance(50);
+        const before = written;
+        written = near.bytesWritten - near.writableLength;
+        return before === written;
+      },
+      { everyMs: 50 },
+    );
     expect(near.writableLength).toBeGreaterThan(32 * mib);
     expect((await readAll(accepted[0]!, time)).equals(sent)).toBe(true);
   });

@@ -28,13 +28,19 @@ export const status: Command<StatusOptions> = async (options, context) => {
   const text =
     options.output === 'json'
       ? `${JSON.stringify(found.cluster, null, 2)}\n`
-      : statusText(readClusterView(found.cluster), found.target.url, (style, cell) => terminal.paint(style, cell));
+      : statusText(readClusterView(found.cluster), found.target.url, (style, cell) =>
+          terminal.paint(style, cell),
+        );
   await terminal.out(text);
   return exitCodes.ok;
 };
 
 async function ask(target: HttpTarget, context: CliContext): Promise<Answer | FailedExchange> {
-  const outcome = await exchange(target, { method: 'GET', path: '/v1/cluster', timeoutMs }, context.runtime.timers);
+  const outcome = await exchange(
+    target,
+    { method: 'GET', path: '/v1/cluster', timeoutMs },
+    context.runtime.timers,
+  );
   if (outcome.kind !== 'answer') return outcome;
   const cluster = parseObject(outcome.body);
   return cluster === undefined
