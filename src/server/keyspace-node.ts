@@ -38,6 +38,7 @@ export class KeyspaceNode {
   readonly service: LocalKeyspace;
   readonly feed: EntryFeed;
   readonly link: SequencerLink;
+  readonly commits: PendingCommits;
   readonly store: KeyspaceStore;
   readonly #options: KeyspaceNodeOptions;
   readonly #log: EmbeddedLog | undefined;
@@ -61,6 +62,7 @@ export class KeyspaceNode {
     this.feed = new EntryFeed(name, store, runtime);
     this.link = new SequencerLink(self, store, runtime);
     const commits = new PendingCommits(this.link, store, runtime);
+    this.commits = commits;
     store.onApplied((_, head) => waiters.advance(head.seqno));
     const tails = new TailReader(() => this.link.askTail(), runtime.timers);
     const notServing = (): Failure | undefined => this.#notServing();
