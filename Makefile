@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test simulate build lint format clean
+.PHONY: help run demo test bench simulate build lint format clean
 
 # npm writes this file at the end of an installation, so it is older than the lock when the lock has changed.
 installed := node_modules/.package-lock.json
@@ -18,6 +18,9 @@ demo: build ## a cluster of its own, real data, contended transfers, and a proof
 
 test: $(installed) ## everything that must hold; STAGES="types unit" for a part
 	@exec node scripts/run-tests.mjs $(STAGES)
+
+bench: build ## commits and reads over HTTP at 1, 16 and 64 clients, with a table at the end (WAN=1 too)
+	@exec node_modules/.bin/tsx bench/main.ts
 
 simulate: $(installed) ## the simulation over many seeds: SEEDS (how many) from FROM (the first)
 	@SEEDS=$(or $(SEEDS),100) FROM=$(or $(FROM),1) exec node_modules/.bin/vitest run --project simulation

@@ -55,7 +55,7 @@ export const limits = {
 
   /** Committed transactions, and their keys, that a certification index covers. */
   windowTransactionsMax: 100_000,
-  windowKeysMax: 500_000,
+  windowKeysMax: 200_000,
   windowDeletedRangesMax: 1_000,
 
   /** Outcomes of transaction ids, in log time, and never less than the minimum. */
