@@ -1,0 +1,174 @@
+import { nonceBytes } from '../../src/model/entry.js';
+import {
+  keyspaceName,
+  mintKeyspaceId,
+  nodeId,
+  regionId,
+  type KeyspaceId,
+  type NodeId,
+} from '../../src/model/ids.js';
+import { initHistory } from '../../src/ordering/embedded/init-history.js';
+import { silentLogger, type Logger, type Runtime } from '../../src/runtime/runtime.js';
+import { createSystemRuntime } from '../../src/runtime/system/runtime.js';
+import type { KeyspaceNode } from '../../src/server/keyspace-node.js';
+import { MeridianNode } from '../../src/server/node.js';
+import { openKeyspaceStore } from '../../src/storage/keyspace-store.js';
+import type { LocalKeyspace } from '../../src/transaction/keyspace-service.js';
+import { ControlledNetwork } from './controlled-network.js';
+import { eventually } from './eventually.js';
+import { FaultyDisk } from './faulty-database.js';
+
+export interface ClusterOptions {
+  /** The first is the home. */
+  readonly nodes?: readonly string[];
+  readonly compare?: 'reachable' | 'all';
+  /** How much faster than real its clocks and timers run. */
+  readonly speed?: number;
+  /** Nodes that are not started with the others. */
+  readonly down?: readonly string[];
+  /** Whether the home's history is begun. */
+  readonly init?: boolean;
+  readonly logger?: Logger;
+}
+
+const name = keyspaceName('default');
+
+/** Nodes of one process with one keyspace, over databases in memory that outlive a restart and links that obey a test. */
+export class InProcessCluster {
+  readonly network: ControlledNetwork;
+  readonly home: string;
+  readonly history: KeyspaceId;
+  readonly runtime: Runtime;
+  /** Added to a node's wall clock, ms. */
+  readonly clockOffsetMs = new Map<string, number>();
+  readonly #options: ClusterOptions;
+  readonly #names: readonly string[];
+  readonly #disks: Map<string, FaultyDisk>;
+  readonly #nodes = new Map<string, MeridianNode>();
+
+  private constructor(options: ClusterOptions) {
+    this.#options = options;
+    this.#names = options.nodes ?? ['home', 'east', 'west'];
+    this.home = this.#names[0]!;
+    this.#disks = new Map(this.#names.map((node) => [node, new FaultyDisk()]));
+    this.runtime = hurrying(options.speed ?? 5, options.logger ?? silentLogger);
+    this.network = new ControlledNetwork(this.runtime.timers);
+    this.history = mintKeyspaceId(this.runtime.random.bytes(16));
+  }
+
+  /** Resolves when every started node is synced and writable, unless the cluster cannot come to that. */
+  static async start(options: ClusterOptions = {}): Promise<InProcessCluster> {
+    const cluster = new InProcessCluster(options);
+    if (options.init !== false) await cluster.beginHistory(cluster.home, cluster.history);
+    for (const node of cluster.#names)
+      if (options.down?.includes(node) !== true) await cluster.startNode(node);
+    if (options.init !== false && options.compare !== 'all') await cluster.writable();
+    return cluster;
+  }
+
+  /** Begins a history in the empty store of a node that is down. */
+  async beginHistory(node: string, keyspaceId: KeyspaceId): Promise<void> {
+    const { random, clock } = this.runtime;
+    const store = await openKeyspaceStore(this.disk(node).open, silentLogger);
+    const nonce = Buffer.from(random.bytes(nonceBytes));
+    await initHistory(store, { keyspaceId, keyspace: name, nowMs: clock.nowMs(), nonce });
+    await store.close();
+  }
+
+  disk(node: string): FaultyDisk {
+    return this.#disks.get(node)!;
+  }
+
+  /** Its store is lost, or set back to that of another disk; only of a node that is down. */
+  replaceDisk(node: string, disk: FaultyDisk = new FaultyDisk()): void {
+    this.#disks.set(node, disk);
+  }
+
+  async startNode(node: string): Promise<void> {
+    const offsetMs = (): number => this.clockOffsetMs.get(node) ?? 0;
+    const { clock } = this.runtime;
+    const meridian = await MeridianNode.open({
+      cluster: 'test',
+      version: '0.0.0',
+      self: nodeId(node),
+      nodes: this.#names.map((id) => ({ id: nodeId(id), region: regionId(id), httpAddress: `http://${id}` })),
+      keyspaces: [
+        { name, home: regionId(this.home), homeNode: nodeId(this.home), openDatabase: this.disk(node).open },
+      ],
+      compare: this.#options.compare ?? 'reachable',
+      transport: this.network.transport(nodeId(node)),
+      runtime: { ...this.runtime, clock: { ...clock, nowMs: () => clock.nowMs() + offsetMs() } },
+    });
+    await meridian.start();
+    this.#nodes.set(node, meridian);
+  }
+
+  async stopNode(node: string): Promise<void> {
+    const running = this.#nodes.get(node);
+    this.#nodes.delete(node);
+    await running?.stop();
+  }
+
+  async stop(): Promise<void> {
+    for (const node of [...this.#nodes.keys()]) await this.stopNode(node);
+  }
+
+  node(node: string): MeridianNode {
+    return this.#nodes.get(node)!;
+  }
+
+  parts(node: string): KeyspaceNode {
+    return this.node(node).keyspaceNode(name)!;
+  }
+
+  keyspace(node: string): LocalKeyspace {
+    return this.parts(node).service;
+  }
+
+  /** Waits until the nodes (all that run, by default) have a sequencer that serves, and are synced. */
+  async writable(nodes: readonly string[] = [...this.#nodes.keys()]): Promise<void> {
+    await eventually(
+      () => nodes.every((node) => this.status(node).writable && this.status(node).state === 'synced'),
+      { withinMs: 30_000, what: `writable ${nodes.join(', ')}` },
+    );
+  }
+
+  status(node: string) {
+    return this.keyspace(node).status();
+  }
+
+  /** Waits until the nodes have applied what the home has. */
+  async settled(nodes: readonly string[] = [...this.#nodes.keys()]): Promise<void> {
+    const { store } = this.parts(this.home);
+    await eventually(
+      () => nodes.every((node) => this.parts(node).store.head.position === store.head.position),
+      { what: 'every node at the tail' },
+    );
+  }
+
+  /** The state hashes of the running nodes, each once: one when they agree. */
+  async stateHashes(): Promise<string[]> {
+    await this.settled();
+    const hashes = new Set<string>();
+    for (const node of this.#nodes.keys()) hashes.add((await this.keyspace(node).stateHash()).hash);
+    return [...hashes];
+  }
+
+  nodeIds(): NodeId[] {
+    return this.#names.map((node) => nodeId(node));
+  }
+}
+
+/** Real time, run through faster: what waits for seconds waits for fractions of them. */
+function hurrying(speed: number, logger: Logger): Runtime {
+  const system = createSystemRuntime(logger);
+  const { clock, timers } = system;
+  const startMs = clock.monotonicMs();
+  const wallMs = clock.nowMs();
+  const elapsedMs = (): number => (clock.monotonicMs() - startMs) * speed;
+  return {
+    ...system,
+    clock: { nowMs: () => Math.floor(wallMs + elapsedMs()), monotonicMs: () => startMs + elapsedMs() },
+    timers: { soon: timers.soon, after: (delayMs, action) => timers.after(delayMs / speed, action) },
+  };
+}
