@@ -4,6 +4,7 @@ import type { Cancel, Timers } from '../runtime/runtime.js';
 interface Waiter {
   readonly wanted: Seqno;
   readonly settle: (reached: boolean) => void;
+  settled: boolean;
 }
 
 /** Those who wait until a store has applied a seqno. A binary heap on the seqno, bounded. */
@@ -25,18 +26,19 @@ export class SeqnoWaiters {
     if (wanted <= this.#applied) return true;
     if (this.#live >= this.#max) return 'full';
     return new Promise((resolve) => {
-      let settled = false;
       let cancel: Cancel = () => {};
       const settle = (reached: boolean): void => {
-        if (settled) return;
-        settled = true;
+        if (waiter.settled) return;
+        waiter.settled = true;
         this.#live -= 1;
         cancel();
         resolve(reached);
       };
+      const waiter: Waiter = { wanted, settle, settled: false };
       cancel = this.#timers.after(timeoutMs, () => settle(false));
       this.#live += 1;
-      this.#push({ wanted, settle });
+      this.#dropSettledWhenMany();
+      this.#push(waiter);
     });
   }
 
@@ -47,7 +49,6 @@ export class SeqnoWaiters {
   }
 
   #push(waiter: Waiter): void {
-    this.#dropSettledWhenMany();
     const heap = this.#heap;
     let at = heap.push(waiter) - 1;
     while (at > 0) {
@@ -62,7 +63,7 @@ export class SeqnoWaiters {
   /** Timed-out waiters stay in the heap until their seqno comes; it must not grow while none comes. */
   #dropSettledWhenMany(): void {
     if (this.#heap.length < 2 * this.#max) return;
-    for (const waiter of this.#heap.splice(0)) waiter.settle(false);
+    for (const waiter of this.#heap.splice(0)) if (!waiter.settled) this.#push(waiter);
   }
 
   #pop(): Waiter {

@@ -17,6 +17,7 @@ import type { LocalKeyspace } from '../../src/transaction/keyspace-service.js';
 import { ControlledNetwork } from './controlled-network.js';
 import { eventually } from './eventually.js';
 import { FaultyDisk } from './faulty-database.js';
+import { valueOf } from './requests.js';
 
 export interface ClusterOptions {
   /** The first is the home. */
@@ -150,7 +151,7 @@ export class InProcessCluster {
   async stateHashes(): Promise<string[]> {
     await this.settled();
     const hashes = new Set<string>();
-    for (const node of this.#nodes.keys()) hashes.add((await this.keyspace(node).stateHash()).hash);
+    for (const node of this.#nodes.keys()) hashes.add(valueOf(await this.keyspace(node).stateHash()).hash);
     return [...hashes];
   }
 
