@@ -162,14 +162,21 @@ export class Follower {
       await store.apply(group);
       return true;
     } catch (error) {
-      this.#queue = [];
-      this.#queueBytes = 0;
+      this.#abandonStream();
       runtime.logger.error({ error, keyspace }, 'entries were not applied');
       if (error instanceof ApplyFailed) await this.#recover();
       else this.#inconsistent((error as Error).message);
-      this.#stream?.close('entries were not applied');
       return false;
     }
+  }
+
+  /** What it has sent and still sends may not follow what the store then holds: the next stream begins from that. */
+  #abandonStream(): void {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    this.#queue = [];
+    this.#queueBytes = 0;
+    stream?.close('entries were not applied');
   }
 
   async #recover(): Promise<void> {
