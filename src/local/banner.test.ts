@@ -20,8 +20,8 @@ const facts: BannerFacts = {
   version: '1.2.3',
   config: parsed.value,
   wan: false,
-  dataDirectory: '/home/me/project/data',
-  workingDirectory: '/home/me/project',
+  dataDirectory: '/srv/project/data',
+  workingDirectory: '/srv/project',
   usualPorts: true,
 };
 const plain = paletteOf({}, undefined);
@@ -47,9 +47,9 @@ describe('the banner', () => {
   });
 
   it('shows round trips when they are emulated, and where to ask at other ports', () => {
-    const text = bannerText({ ...facts, wan: true, usualPorts: false, dataDirectory: '/tmp/x' }, plain);
+    const text = bannerText({ ...facts, wan: true, usualPorts: false, dataDirectory: '/elsewhere' }, plain);
     expect(text).toContain('links   us-east ↔ eu 80 ms\n');
-    expect(text).toContain('data    /tmp/x\n');
+    expect(text).toContain('data    /elsewhere\n');
     expect(text).toContain('npx meridian status --url http://127.0.0.1:1\n');
   });
 
