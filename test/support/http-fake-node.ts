@@ -210,7 +210,7 @@ export class FakeKeyspace implements KeyspaceService {
     if (last?.kind !== 'set') return last === undefined ? this.stored.get(key) : undefined;
     const { bytes, contentType } = last;
     return {
-      version: seqno(this.#applied),
+      version: seqno(0),
       value: { kind: 'bytes', bytes, contentType },
       expiresAtMs: undefined,
     };

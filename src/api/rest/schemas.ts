@@ -104,7 +104,10 @@ export const entrySchema = Type.Object(
   {
     key: Type.Optional(Type.String()),
     keyBase64: Type.Optional(Type.String({ description: 'In place of key when it is not UTF-8.' })),
-    version: versionNumber,
+    version: Type.Integer({
+      minimum: 0,
+      description: 'The seqno that last wrote the key; 0: the transaction that reads it.',
+    }),
     kind: Type.Optional(Type.Literal('counter')),
     value: Type.Optional(Type.Unknown()),
     base64: Type.Optional(Type.String()),
