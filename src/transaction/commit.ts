@@ -65,7 +65,7 @@ function withTimeout(context: KeyspaceContext, settled: Promise<Settled>): Promi
 function resultOf(
   context: KeyspaceContext,
   settled: Settled,
-  { id }: CommitAttempt,
+  { id, submission }: CommitAttempt,
   reads: readonly ReadAnswer[],
 ): Result<Committed> {
   switch (settled.kind) {
@@ -73,7 +73,16 @@ function resultOf(
       const { outcome } = settled;
       if (outcome.kind === 'aborted') return { ok: false, failure: abortFailure(context, id, outcome) };
       const { seqno, results } = outcome;
-      return succeed({ transactionId: id, gtid: gtidAt(context, seqno), seqno, results, reads });
+      // Another attempt of the id may have committed: it read at a snapshot of its own, so these reads are not its.
+      const isOwn =
+        settled.committed !== undefined && Buffer.compare(settled.committed, submission.writeSet) === 0;
+      return succeed({
+        transactionId: id,
+        gtid: gtidAt(context, seqno),
+        seqno,
+        results,
+        reads: isOwn ? reads : [],
+      });
     }
     case 'aborted': {
       const oldest = settled.outcome.code === 'SNAPSHOT_TOO_OLD' ? Number(settled.detail) : undefined;

@@ -5,13 +5,13 @@ import { limits } from '../model/limits.js';
 import { abortCodes, outcomeMatches, type AbortedOutcome, type LoggedOutcome } from '../model/outcome.js';
 import { submissionBytes, type LinkListener, type SequencerLink } from '../replica/sequencer-link.js';
 import type { Runtime } from '../runtime/runtime.js';
-import type { KeyspaceStore } from '../storage/store.js';
+import type { AppliedEntry, KeyspaceStore } from '../storage/store.js';
 import type { Submission, Verdict } from '../transport/messages.js';
 
 /** How a submission ended at this node. */
 export type Settled =
-  /** What the log says of the id, for ever. */
-  | { readonly kind: 'logged'; readonly outcome: LoggedOutcome }
+  /** What the log says of the id, for ever; with the copy that committed, when that was applied while it was waited for. */
+  | { readonly kind: 'logged'; readonly outcome: LoggedOutcome; readonly committed?: Uint8Array }
   /** A first attempt's abort: no other copy of the id exists, and no tombstone. */
   | { readonly kind: 'aborted'; readonly outcome: AbortedOutcome; readonly detail: string }
   /** `certain`: no copy of the id was ever taken. */
@@ -58,7 +58,7 @@ export class PendingCommits implements LinkListener {
     link.listener = this;
     store.onApplied((applied) => {
       if (this.#pending.size === 0) return;
-      for (const { outcomes } of applied) for (const { id, outcome } of outcomes) this.#onLogged(id, outcome);
+      for (const one of applied) this.#onApplied(one);
     });
   }
 
@@ -155,9 +155,16 @@ export class PendingCommits implements LinkListener {
     return first.settled;
   }
 
-  #onLogged(id: TransactionId, outcome: LoggedOutcome): void {
-    const pending = this.#pending.get(id);
-    if (pending !== undefined) this.#end(pending, this.#judgeLogged(outcome, pending.contentHash));
+  #onApplied({ entry, outcomes }: AppliedEntry): void {
+    const items = entry.content.kind === 'batch' ? entry.content.items : [];
+    outcomes.forEach(({ id, outcome }, i) => {
+      const pending = this.#pending.get(id);
+      if (pending === undefined) return;
+      const settled = this.#judgeLogged(outcome, pending.contentHash);
+      const item = items[i];
+      const isCommit = settled.kind === 'logged' && item?.kind === 'transaction';
+      this.#end(pending, isCommit ? { ...settled, committed: item.writeSet } : settled);
+    });
   }
 
   #judgeLogged(outcome: LoggedOutcome, contentHash: Buffer | undefined): Settled {
