@@ -25,8 +25,14 @@ async function oneCommitEach(world: World): Promise<string[][]> {
     }
   }
   await world.delay(1000);
-  const hashes = keyspaceNames.map((name) => world.nodes.map((node) => node.running!.keyspace(name)!.stateHash()));
-  return Promise.all(hashes.map(async (ofNodes) => (await Promise.all(ofNodes)).map((one) => (one.ok ? one.value.hash : one.failure.code))));
+  const hashes = keyspaceNames.map((name) =>
+    world.nodes.map((node) => node.running!.keyspace(name)!.stateHash()),
+  );
+  return Promise.all(
+    hashes.map(async (ofNodes) =>
+      (await Promise.all(ofNodes)).map((one) => (one.ok ? one.value.hash : one.failure.code)),
+    ),
+  );
 }
 
 it('brings commits from every region to one state of each keyspace in every region', async () => {

@@ -22,7 +22,10 @@ export class Incarnation {
   readonly #mourners = new Set<() => void>();
   #alive = true;
 
-  constructor(node: string, world: { time: VirtualTime; trace: Trace; random: SeededRandom; wall: WallClock }) {
+  constructor(
+    node: string,
+    world: { time: VirtualTime; trace: Trace; random: SeededRandom; wall: WallClock },
+  ) {
     const { time, trace, random, wall } = world;
     this.node = node;
     this.#time = time;

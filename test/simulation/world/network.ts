@@ -95,7 +95,9 @@ export class Network {
   }
 
   #between(a: string, b: string): SimConnection[] {
-    return [...this.#connections].filter(({ from, to }) => (from === a && to === b) || (from === b && to === a));
+    return [...this.#connections].filter(
+      ({ from, to }) => (from === a && to === b) || (from === b && to === a),
+    );
   }
 
   digest(message: Uint8Array): string {

@@ -77,7 +77,10 @@ export class SimConnection {
   }
 
   isCut(): boolean {
-    return this.from !== this.to && (this.network.link(this.from, this.to).cut || this.network.link(this.to, this.from).cut);
+    return (
+      this.from !== this.to &&
+      (this.network.link(this.from, this.to).cut || this.network.link(this.to, this.from).cut)
+    );
   }
 
   /** Pings go both ways, so a cut of one way is noticed at both ends. */

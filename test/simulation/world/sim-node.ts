@@ -13,7 +13,11 @@ export type Lost = typeof lost;
 
 export interface ClusterPlan {
   readonly nodes: readonly { readonly id: NodeId; readonly region: RegionId; readonly httpAddress: string }[];
-  readonly keyspaces: readonly { readonly name: KeyspaceName; readonly homeNode: NodeId; readonly home: RegionId }[];
+  readonly keyspaces: readonly {
+    readonly name: KeyspaceName;
+    readonly homeNode: NodeId;
+    readonly home: RegionId;
+  }[];
   /** Between a disk and the store on it: a planted bug, or nothing. */
   readonly wrapDatabase: (open: OpenDatabase) => OpenDatabase;
 }
@@ -33,7 +37,8 @@ export class SimNode {
     this.id = id;
     this.#plan = plan;
     this.#network = network;
-    for (const { name } of plan.keyspaces) this.disks.set(name, new SimDisk(network.random.fork(`disk/${id}/${name}`)));
+    for (const { name } of plan.keyspaces)
+      this.disks.set(name, new SimDisk(network.random.fork(`disk/${id}/${name}`)));
   }
 
   /** The running node, when there is one. */
@@ -53,7 +58,12 @@ export class SimNode {
       const store = await openKeyspaceStore(this.#opener(name, life), life.runtime.logger);
       const { random, clock } = life.runtime;
       const keyspaceId = mintKeyspaceId(random.bytes(16));
-      await initHistory(store, { keyspaceId, keyspace: name, nowMs: clock.nowMs(), nonce: Buffer.from(random.bytes(16)) });
+      await initHistory(store, {
+        keyspaceId,
+        keyspace: name,
+        nowMs: clock.nowMs(),
+        nonce: Buffer.from(random.bytes(16)),
+      });
       await store.close();
     }
     life.die();

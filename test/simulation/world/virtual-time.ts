@@ -55,7 +55,8 @@ export class VirtualTime {
     const heap = this.#heap;
     const top = heap[0];
     const last = heap.pop();
-    if (top === undefined || last === undefined) throw new Error('nothing will ever happen again in this world');
+    if (top === undefined || last === undefined)
+      throw new Error('nothing will ever happen again in this world');
     if (heap.length === 0) return top;
     let at = 0;
     for (;;) {

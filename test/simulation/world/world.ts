@@ -96,7 +96,9 @@ export class World {
   }
 
   allWritable(): boolean {
-    return this.nodes.every(({ running }) => running?.keyspaces().every((keyspace) => keyspace.status().writable));
+    return this.nodes.every(({ running }) =>
+      running?.keyspaces().every((keyspace) => keyspace.status().writable),
+    );
   }
 
   /** The end of whatever still runs, so that the next world has the process for itself. */

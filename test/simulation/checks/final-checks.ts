@@ -1,0 +1,119 @@
+import { firstKey, describeKey } from '../../../src/model/keys.js';
+import { logPosition } from '../../../src/model/ids.js';
+import type { KeyspaceNode } from '../../../src/server/keyspace-node.js';
+import type { History } from '../workload/history.js';
+import type { Tally } from '../workload/one-shots.js';
+import { accounts, counters, fundsEach } from '../workload/requests.js';
+import { keyspaceNames, type World } from '../world/world.js';
+import { ReplayedLog } from './replayed-log.js';
+import { checkOutcome, checkPlace, checkRead } from './transactions.js';
+
+/** Everything that must hold of a world at rest. Returns what does not. */
+export async function finalChecks(world: World, history: History, tally: Tally): Promise<string[]> {
+  const problems = [...history.violations];
+  for (const keyspace of keyspaceNames) {
+    const nodes = world.nodes.map((node) => node.running!.keyspaceNode(keyspace)!);
+    const log = await replay(world.homeOf(keyspace).running!.keyspaceNode(keyspace)!);
+    history.count('tombstones', log.tombstones.size);
+    history.count('epoch changes', log.epoch - 1);
+    history.count('commits', log.tail);
+    const found = [
+      ...log.problems,
+      ...(await convergence(nodes, log)),
+      ...totals(keyspace, log, tally),
+      ...history.sent
+        .filter((sent) => sent.keyspace === keyspace)
+        .flatMap((sent) => [
+          ...checkOutcome(sent, log),
+          ...checkPlace(sent, log),
+          ...outcomesEverywhere(nodes, sent.id, log),
+        ]),
+      ...history.readOnly
+        .filter((read) => read.keyspace === keyspace)
+        .flatMap((read) => checkRead(read, log)),
+      ...strangers(keyspace, history, log),
+    ];
+    problems.push(...found.map((problem) => `${keyspace}: ${problem}`));
+  }
+  return problems;
+}
+
+async function replay({ store }: KeyspaceNode): Promise<ReplayedLog> {
+  const log = new ReplayedLog();
+  for (let position = 0; position <= store.head.position;) {
+    for (const bytes of await store.entries(logPosition(position), 1024 * 1024)) {
+      log.add(bytes);
+      position += 1;
+    }
+  }
+  return log;
+}
+
+/** One state everywhere: by its hash, and by what can be read of it. */
+async function convergence(nodes: readonly KeyspaceNode[], log: ReplayedLog): Promise<string[]> {
+  const states = await Promise.all(nodes.map(({ service }) => service.stateHash()));
+  const different = new Set(
+    states.map((state) => (state.ok ? `${state.value.hash} ${state.value.gtid}` : state.failure.message)),
+  );
+  const problems = different.size === 1 ? [] : [`the regions differ: ${[...different].join(' and ')}`];
+  const range = { start: firstKey, end: undefined };
+  const page = await nodes[1]!.service.list(range, {
+    limit: 1000,
+    reverse: false,
+    causal: false,
+    token: undefined,
+    timeoutMs: 1,
+  });
+  if (!page.ok) return [...problems, `the state cannot be read: ${page.failure.message}`];
+  const shown = page.value.entries.map(({ key, value }) => `${describeKey(key)} ${value.version}`);
+  const replayed = log.rangeAt(range, log.tail).map(({ key, seen }) => `${describeKey(key)} ${seen.version}`);
+  if (shown.join() !== replayed.join()) problems.push(`shown ${shown.join()}, by the log ${replayed.join()}`);
+  return problems;
+}
+
+/** Nothing was lost and nothing done twice, by sums that need no log. */
+function totals(keyspace: string, log: ReplayedLog, tally: Tally): string[] {
+  const problems: string[] = [];
+  let funds = 0;
+  for (const account of accounts) {
+    const held = log.at(account, log.tail);
+    funds += held === undefined ? fundsEach : Number(held.text.slice('bytes '.length));
+  }
+  if (funds !== accounts.length * fundsEach) problems.push(`the accounts hold ${funds}`);
+  for (const counter of counters) {
+    const held = log.at(counter, log.tail)?.text ?? 'counter 0';
+    const counted = `counter ${tally.sums.get(`${keyspace} ${counter}`) ?? 0n}`;
+    if (held !== counted) problems.push(`${describeKey(counter)} is a ${held}, by its clients a ${counted}`);
+  }
+  return problems;
+}
+
+function outcomesEverywhere(
+  nodes: readonly KeyspaceNode[],
+  id: Parameters<KeyspaceNode['store']['outcome']>[0],
+  log: ReplayedLog,
+) {
+  const committed = log.byId.get(id);
+  const wanted =
+    committed !== undefined ? `committed ${committed.seqno}` : (log.tombstones.get(id) ?? 'none');
+  return nodes.flatMap(({ store }, i) => {
+    const outcome = store.outcome(id);
+    const found =
+      outcome === undefined
+        ? 'none'
+        : outcome.kind === 'committed'
+          ? `committed ${outcome.seqno}`
+          : outcome.code;
+    return found === wanted ? [] : [`node ${i} says of ${id} ${found}, the log ${wanted}`];
+  });
+}
+
+/** The log holds what clients sent, and the expiry of keys, nothing else. */
+function strangers(keyspace: string, history: History, log: ReplayedLog): string[] {
+  const sent = new Set(history.sent.filter((one) => one.keyspace === keyspace).map(({ id }) => id));
+  return log.transactions
+    .filter(
+      ({ writeSet }) => !sent.has(writeSet.id) && writeSet.mutations.some(({ kind }) => kind !== 'expire'),
+    )
+    .map(({ writeSet }) => `nobody sent ${writeSet.id}`);
+}

@@ -1,0 +1,108 @@
+import type { OpenDatabase } from '../../src/storage/store.js';
+import { finalChecks } from './checks/final-checks.js';
+import { Client } from './workload/client.js';
+import { History } from './workload/history.js';
+import { submitOneShot, Tally } from './workload/one-shots.js';
+import { pickMutation } from './workload/requests.js';
+import { Workload } from './workload/workload.js';
+import { Faults } from './world/faults.js';
+import { keyspaceNames, World } from './world/world.js';
+
+const faultyMs = 25_000;
+/** After the last fault: until every client knows its outcomes, and until new commits succeed. */
+const settleMsMax = 60_000;
+const serveMsMax = 30_000;
+const convergeMsMax = 10_000;
+
+export interface SeedReport {
+  readonly seed: number;
+  /** What does not hold; empty: all is well. */
+  readonly problems: readonly string[];
+  readonly counts: ReadonlyMap<string, number>;
+  /** Hash of everything that happened. */
+  readonly digest: string;
+  readonly trace: (lines: number) => readonly string[];
+}
+
+/** One world, from its beginning to the checks. */
+export async function runSeed(
+  seed: number,
+  wrapDatabase?: (open: OpenDatabase) => OpenDatabase,
+): Promise<SeedReport> {
+  const world = new World(seed, wrapDatabase);
+  const history = new History();
+  const problems: string[] = [];
+  const undo = catchStrayRejections((error) => problems.push(`nobody caught: ${describe(error)}`));
+  try {
+    await world.run(async () => {
+      problems.push(...(await scenario(world, history)));
+    });
+  } catch (error) {
+    problems.push(...history.violations, describe(error));
+  } finally {
+    world.end();
+    undo();
+  }
+  const trace = (lines: number): readonly string[] => world.trace.last(lines);
+  return { seed, problems, counts: history.counts, digest: world.trace.digest(), trace };
+}
+
+async function scenario(world: World, history: History): Promise<string[]> {
+  await world.start();
+  const tally = new Tally();
+  const workload = new Workload(world, history, tally);
+  const faults = new Faults(world, history);
+  workload.start();
+  faults.start();
+  await world.delay(faultyMs);
+  faults.end();
+  workload.stop();
+  await world.until('every node serves writes again', () => world.allWritable(), serveMsMax);
+  await world.until('every client knows its outcomes', () => !workload.busy, settleMsMax);
+  await newCommits(world, history);
+  await world.until('no submission is pending', () => pending(world) === 0, settleMsMax);
+  await world.until('every region has applied everything', () => level(world), convergeMsMax);
+  return finalChecks(world, history, tally);
+}
+
+/** A commit from every region in every keyspace succeeds at the first try, but for a conflict. */
+async function newCommits(world: World, history: History): Promise<void> {
+  for (const nearest of world.nodes) {
+    const client = new Client(world, history, { name: `last of ${nearest.id}`, nearest });
+    client.careless = false;
+    for (const keyspace of keyspaceNames) {
+      const mutations = [pickMutation(client.random, client.name)].filter(({ kind }) => kind === 'set');
+      if (mutations.length === 0) continue;
+      const content = { isolation: 'serializable', reads: [], checks: [], mutations } as const;
+      const standing = await submitOneShot(client, keyspace, content);
+      history.expect(
+        standing === 'committed',
+        () => `a commit to ${keyspace} after all faults is ${standing}`,
+      );
+    }
+  }
+}
+
+function pending(world: World): number {
+  let sum = 0;
+  for (const { running } of world.nodes) {
+    for (const name of keyspaceNames) sum += running?.keyspaceNode(name)?.commits.size ?? 0;
+  }
+  return sum;
+}
+
+function level(world: World): boolean {
+  return keyspaceNames.every((name) => {
+    const positions = world.nodes.map(({ running }) => running?.keyspaceNode(name)?.store.head.position);
+    return new Set(positions).size === 1;
+  });
+}
+
+function catchStrayRejections(take: (error: unknown) => void): () => void {
+  process.on('unhandledRejection', take);
+  return () => process.off('unhandledRejection', take);
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,205 @@
+import type { Failure, Result } from '../../../src/model/errors.js';
+import { gtid, parseGtid, type Gtid } from '../../../src/model/gtid.js';
+import type { KeyspaceId } from '../../../src/model/ids.js';
+import type { Key } from '../../../src/model/keys.js';
+import type { MeridianNode } from '../../../src/server/node.js';
+import type { Committed, Freshness, KeyspaceService, ReadAnswer } from '../../../src/transaction/service.js';
+import { lost, type Lost, type SimNode } from '../world/sim-node.js';
+import type { SeededRandom } from '../world/seeded-random.js';
+import type { World } from '../world/world.js';
+import { observedRange, seen, type History, type Observed, type Sent } from './history.js';
+
+/** What is known of an id after an answer. */
+export type Standing = 'committed' | 'not-committed' | 'unknown';
+
+/** One client: mostly at the node of its region, one request at a time, with a causality token per keyspace. */
+export class Client {
+  readonly name: string;
+  readonly world: World;
+  readonly history: History;
+  readonly random: SeededRandom;
+  /** What it last saw of keys, per keyspace. */
+  readonly versions = new Map<string, Map<Key, number | undefined>>();
+  readonly #nearest: SimNode;
+  readonly #tokens = new Map<string, Gtid>();
+  /** While false, answers are never lost on the way and no call is given up early. */
+  careless = true;
+
+  constructor(world: World, history: History, who: { readonly name: string; readonly nearest: SimNode }) {
+    this.world = world;
+    this.history = history;
+    this.name = who.name;
+    this.#nearest = who.nearest;
+    this.random = world.random.fork(`client ${who.name}`);
+  }
+
+  pickNode(): SimNode {
+    return this.random.chance(0.85) ? this.#nearest : this.random.pick(this.world.nodes);
+  }
+
+  /** Another node than one that did not answer, or the same one again. */
+  anyNode(): SimNode {
+    return this.random.pick(this.world.nodes);
+  }
+
+  versionsOf(keyspace: string): Map<Key, number | undefined> {
+    const versions = this.versions.get(keyspace) ?? new Map<Key, number | undefined>();
+    this.versions.set(keyspace, versions);
+    return versions;
+  }
+
+  pickFreshness(keyspace: string): Freshness {
+    const token = this.random.chance(0.4) ? this.#tokens.get(keyspace) : undefined;
+    return { causal: this.random.chance(0.3), token, timeoutMs: this.random.between(300, 4000) };
+  }
+
+  /** One call: lost when the node is down or dies, the answer is lost on the way, or the client gives up. */
+  async call<T>(
+    node: SimNode,
+    keyspace: string,
+    work: (service: KeyspaceService, running: MeridianNode) => Promise<T>,
+  ): Promise<T | Lost> {
+    const called = node.call(async (running) => {
+      try {
+        return await work(running.keyspace(keyspace)!, running);
+      } catch (error) {
+        this.history.count(`threw ${(error as Error).name}`);
+        this.world.trace.add(`${this.name}: the call threw ${String(error)}`);
+        return lost;
+      }
+    });
+    const patienceMs = this.careless && this.random.chance(0.15) ? this.random.between(50, 3000) : 15_000;
+    const answer = await Promise.race([called, this.world.delay(patienceMs).then(() => lost)]);
+    const isLost = this.careless && this.random.chance(0.03);
+    return isLost ? lost : (answer as T | Lost);
+  }
+
+  /** Notes the snapshot that a read was given, and what it promises. */
+  sawSnapshot(keyspace: string, at: Gtid, promised: Promised): number {
+    const { history: uuid, seqno } = parseGtid(at)!;
+    const { knownBefore, knownHere, freshness, node } = promised;
+    const about = (): string => `${this.name} at ${node.id}/${keyspace} reads at ${seqno}`;
+    if (freshness.causal) {
+      this.history.expect(seqno >= knownBefore, () => `${about()}, causally, when ${knownBefore} was known`);
+      this.history.count('causal reads');
+    }
+    if (freshness.token !== undefined) {
+      const token = parseGtid(freshness.token)!;
+      this.history.expect(seqno >= token.seqno, () => `${about()} with the token ${token.seqno}`);
+      this.history.expect(uuid === token.history, () => `${about()} in another history than its token`);
+    }
+    this.history.expect(seqno >= knownHere, () => `${about()} after this node showed ${knownHere}`);
+    this.learn(keyspace, node, seqno, uuid);
+    return seqno;
+  }
+
+  promise(node: SimNode, keyspace: string, freshness: Freshness): Promised {
+    const { history } = this;
+    return {
+      node,
+      freshness,
+      knownBefore: history.known(keyspace),
+      knownHere: history.known(keyspace, node.id),
+    };
+  }
+
+  learn(keyspace: string, node: SimNode, seqno: number, uuid: KeyspaceId): void {
+    this.history.tell(keyspace, node.id, seqno);
+    this.#advanceToken(keyspace, gtid(uuid, seqno as never));
+  }
+
+  #advanceToken(keyspace: string, token: Gtid): void {
+    const before = this.#tokens.get(keyspace);
+    if (before === undefined || parseGtid(token)!.seqno > parseGtid(before)!.seqno)
+      this.#tokens.set(keyspace, token);
+  }
+
+  /** Notes an answer to a COMMIT, a repetition or a resolution. */
+  answered(sent: Sent, node: SimNode, answer: Result<Committed> | Lost): Standing {
+    if (answer === lost) {
+      this.history.count('lost answers');
+      return 'unknown';
+    }
+    if (!answer.ok) return this.#failed(sent, answer.failure);
+    const { transactionId, seqno, gtid: at, results, reads } = answer.value;
+    this.history.expect(transactionId === sent.id, () => `${sent.id} was answered as ${transactionId}`);
+    sent.words.push({ kind: 'committed', seqno, results });
+    if (reads.length > 0) sent.reads.push(...this.observed(sent, reads));
+    this.learn(sent.keyspace, node, seqno, parseGtid(at)!.history);
+    this.world.trace.add(`${this.name}: ${sent.keyspace} ${sent.id} committed at ${seqno}`);
+    return 'committed';
+  }
+
+  #failed(sent: Sent, failure: Failure): Standing {
+    this.history.count(failure.code);
+    this.world.trace.add(
+      `${this.name}: ${sent.keyspace} ${sent.id} ${failure.code} ${failure.outcome}: ${failure.message}`,
+    );
+    if (failure.token !== undefined) this.#advanceToken(sent.keyspace, failure.token as Gtid);
+    this.history.expect(
+      failure.outcome !== 'committed',
+      () => `${sent.id}: ${failure.code} says that it is committed`,
+    );
+    if (failure.outcome === 'not-committed') sent.words.push({ kind: 'not-committed', code: failure.code });
+    else this.history.count('unknown outcomes');
+    return failure.outcome === 'not-committed' ? 'not-committed' : 'unknown';
+  }
+
+  observed(
+    { keyspace, requested }: Pick<Sent, 'keyspace' | 'requested'>,
+    reads: readonly ReadAnswer[],
+  ): Observed[] {
+    const versions = this.versionsOf(keyspace);
+    return reads.map((read, i): Observed => {
+      if (read.kind === 'key') {
+        versions.set(read.key, read.value?.version);
+        return { kind: 'key', key: read.key, seen: seen(read.value) };
+      }
+      for (const { key, value } of read.entries) versions.set(key, value.version);
+      const asked = requested[i]!;
+      if (asked.kind !== 'range') throw new Error('a point read was answered with a range');
+      return observedRange(asked.range, read, asked.reverse);
+    });
+  }
+
+  /** Goes on until the outcome of an id is known, anywhere: submitted again where that can be, or resolved. */
+  async settle(sent: Sent, again: ((node: SimNode) => Promise<Standing>) | undefined): Promise<void> {
+    this.history.count('unsettled ids');
+    for (let standing: Standing = 'unknown'; standing === 'unknown';) {
+      await this.world.delay(this.random.between(50, 1500));
+      const node = this.anyNode();
+      if (again !== undefined && this.random.chance(0.6)) standing = await again(node);
+      else standing = await this.resolve(sent, node);
+      if (standing === 'committed') this.history.count('unknown, committed');
+      if (standing === 'not-committed') this.history.count('unknown, not committed');
+    }
+  }
+
+  async resolve(sent: Sent, node: SimNode): Promise<Standing> {
+    if (this.random.chance(0.5)) {
+      return this.answered(
+        sent,
+        node,
+        await this.call(node, sent.keyspace, (service) => service.commit(sent.id)),
+      );
+    }
+    const rolledBack = await this.call(node, sent.keyspace, (service) => service.rollback(sent.id));
+    if (rolledBack === lost) return 'unknown';
+    if (!rolledBack.ok) return this.answered(sent, node, rolledBack);
+    const state = rolledBack.value;
+    this.world.trace.add(`${this.name}: ${sent.keyspace} ${sent.id} is ${state.state} after rollback`);
+    if (state.state === 'committed')
+      sent.words.push({ kind: 'committed', seqno: state.seqno, results: state.results });
+    else if (state.state === 'aborted') sent.words.push({ kind: 'not-committed', code: state.code });
+    else return 'unknown';
+    return state.state === 'committed' ? 'committed' : 'not-committed';
+  }
+}
+
+export interface Promised {
+  readonly node: SimNode;
+  readonly freshness: Freshness;
+  /** Known to anybody, and told by this node, when the request was sent. */
+  readonly knownBefore: number;
+  readonly knownHere: number;
+}

@@ -1,0 +1,94 @@
+import { keyspaceNames, type World } from '../world/world.js';
+import { lost } from '../world/sim-node.js';
+import { Client } from './client.js';
+import { observedRange, seen, type History, type Observed } from './history.js';
+import { readAndWrite, transfer } from './interactive.js';
+import { count, mixedOneShot, type Tally } from './one-shots.js';
+import { anyKey, pickRange } from './requests.js';
+
+const clientsPerNode = 2;
+
+/** Clients in every region that go on until they are told to stop; then each ends what it is at. */
+export class Workload {
+  readonly #world: World;
+  readonly #tally: Tally;
+  readonly #clients: Client[] = [];
+  #running = 0;
+  #stopped = false;
+
+  constructor(world: World, history: History, tally: Tally) {
+    this.#world = world;
+    this.#tally = tally;
+    for (const nearest of world.nodes) {
+      for (let i = 1; i <= clientsPerNode; i++) {
+        this.#clients.push(new Client(world, history, { name: `client ${nearest.id} ${i}`, nearest }));
+      }
+    }
+  }
+
+  get busy(): boolean {
+    return this.#running > 0;
+  }
+
+  start(): void {
+    for (const client of this.#clients) {
+      this.#running += 1;
+      this.#world.spawn(this.#go(client).finally(() => (this.#running -= 1)));
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const client of this.#clients) client.careless = false;
+  }
+
+  async #go(client: Client): Promise<void> {
+    const { random } = client;
+    while (!this.#stopped) {
+      await this.#world.delay(random.between(5, 250));
+      const keyspace = random.pick(keyspaceNames);
+      const act = random.weighted<() => Promise<void>>([
+        [4, () => mixedOneShot(client, keyspace)],
+        [3, () => readAndWrite(client, keyspace)],
+        [3, () => transfer(client, keyspace)],
+        [2, () => count(client, keyspace, this.#tally)],
+        [3, () => read(client, keyspace)],
+      ]);
+      await act();
+    }
+  }
+}
+
+async function read(client: Client, keyspace: string): Promise<void> {
+  const { random, history } = client;
+  const node = client.pickNode();
+  const freshness = client.pickFreshness(keyspace);
+  const promised = client.promise(node, keyspace, freshness);
+  const keys = [random.pick(anyKey), random.pick(anyKey)];
+  const range = pickRange(random);
+  const options = { ...freshness, limit: random.between(1, 12), reverse: random.chance(0.3) };
+  const wantsKeys = random.chance(0.6);
+  const answer = await client.call(node, keyspace, async (service) => {
+    if (!wantsKeys) {
+      const page = await service.list(range, options);
+      if (!page.ok) return page;
+      return {
+        ok: true as const,
+        gtid: page.value.gtid,
+        reads: [observedRange(range, page.value, options.reverse)],
+      };
+    }
+    const found = await service.read(keys, freshness);
+    if (!found.ok) return found;
+    const reads = keys.map((key, i): Observed => ({ kind: 'key', key, seen: seen(found.value.values[i]) }));
+    return { ok: true as const, gtid: found.value.gtid, reads };
+  });
+  if (answer === lost) return;
+  if (!answer.ok) return history.count(answer.failure.code);
+  for (const one of answer.reads) {
+    if (one.kind === 'key') client.versionsOf(keyspace).set(one.key, one.seen?.version);
+  }
+  const snapshot = client.sawSnapshot(keyspace, answer.gtid, promised);
+  history.readOnly.push({ keyspace, snapshot, reads: answer.reads });
+  history.count('reads');
+}

@@ -1,0 +1,116 @@
+import type { History } from '../workload/history.js';
+import type { SeededRandom } from './seeded-random.js';
+import type { SimNode } from './sim-node.js';
+import { keyspaceNames, type World } from './world.js';
+
+/** What goes wrong in a world, drawn from its seed: crashes, cuts, broken connections, clocks, disks. */
+export class Faults {
+  readonly #world: World;
+  readonly #history: History;
+  readonly #random: SeededRandom;
+  #over = false;
+
+  constructor(world: World, history: History) {
+    this.#world = world;
+    this.#history = history;
+    this.#random = world.random.fork('faults');
+  }
+
+  /** One fault after another, some of them at once, until `end`. */
+  start(): void {
+    this.#world.spawn(this.#go());
+  }
+
+  async #go(): Promise<void> {
+    const random = this.#random;
+    while (!this.#over) {
+      await this.#world.delay(random.between(100, 2500));
+      if (this.#over) return;
+      random.weighted<() => void>([
+        [3, () => this.#crash(random.pick(this.#world.nodes))],
+        [3, () => this.#world.spawn(this.#crashBusyHome())],
+        [2, () => this.#partition()],
+        [3, () => this.#breakConnections()],
+        [2, () => this.#skew()],
+        [2, () => this.#failWrite()],
+      ])();
+    }
+  }
+
+  /** No more faults: links are whole, clocks right, every node runs. What is broken for good is thrown. */
+  end(): void {
+    this.#over = true;
+    this.#world.network.heal();
+    for (const node of this.#world.nodes) {
+      node.wall.skewMs = 0;
+      for (const disk of node.disks.values()) disk.faults.length = 0;
+      if (!node.started) this.#world.spawn(node.start());
+    }
+  }
+
+  #crash(node: SimNode): void {
+    if (!node.started) return;
+    node.crash();
+    this.#history.count('crashes');
+    const downMs = this.#random.weighted([
+      [3, this.#random.between(50, 1000)],
+      [1, this.#random.between(1000, 12_000)],
+    ]);
+    this.#world.time.after(downMs, () => {
+      if (!node.started) this.#world.spawn(node.start());
+    });
+  }
+
+  /** A home, at a moment when its disk writes. */
+  async #crashBusyHome(): Promise<void> {
+    const keyspace = this.#random.pick(keyspaceNames);
+    const home = this.#world.homeOf(keyspace);
+    for (let tries = 0; tries < 200 && !this.#over; tries++) {
+      if (home.running !== undefined && home.disks.get(keyspace)!.inFlight > 0) {
+        this.#history.count('home crashes with commits in flight');
+        return this.#crash(home);
+      }
+      await this.#world.delay(1.7);
+    }
+  }
+
+  #partition(): void {
+    const { network, nodes } = this.#world;
+    const alone = this.#random.pick(nodes);
+    const others = nodes.filter((node) => node !== alone);
+    const cut = this.#random.chance(0.5) ? others : [this.#random.pick(others)];
+    const oneWay = this.#random.weighted([
+      [2, 'both'],
+      [1, 'out'],
+      [1, 'in'],
+    ] as const);
+    for (const other of cut) {
+      if (oneWay !== 'in') network.cut(alone.id, other.id);
+      if (oneWay !== 'out') network.cut(other.id, alone.id);
+    }
+    this.#history.count('partitions');
+    this.#world.time.after(this.#random.between(200, 14_000), () => network.heal());
+  }
+
+  #breakConnections(): void {
+    const [a, b] = [this.#random.pick(this.#world.nodes), this.#random.pick(this.#world.nodes)];
+    this.#world.network.breakConnections(a.id, b.id);
+    this.#history.count('broken connections');
+  }
+
+  #skew(): void {
+    const node = this.#random.pick(this.#world.nodes);
+    node.wall.skewMs = this.#random.between(-4000, 4000);
+    this.#world.trace.add(`${node.id}: its clock is ${node.wall.skewMs} ms off`);
+    this.#history.count('clock changes');
+  }
+
+  #failWrite(): void {
+    const node = this.#random.pick(this.#world.nodes);
+    const keyspace = this.#random.pick(keyspaceNames);
+    const fault = this.#random.pick(['lost', 'written', 'poisoned'] as const);
+    node.disks.get(keyspace)!.faults.push(fault);
+    this.#world.trace.add(`${node.id}/${keyspace}: the next write fails: ${fault}`);
+    this.#history.count('failing writes');
+  }
+}
