@@ -1,0 +1,40 @@
+import type { SeededRandom } from '../../simulation/world/seeded-random.js';
+import type { TestCluster } from '../../support/cluster.js';
+import { eventually } from '../../support/eventually.js';
+import { keyspaces, type ChaosRun, type Keyspace } from './run.js';
+
+/** Kills one node after another with SIGKILL and starts each again at once, until the run stops. */
+export async function killNodes(run: ChaosRun, cluster: TestCluster, random: SeededRandom): Promise<void> {
+  while (!run.stopping) {
+    await someCommits(run, random.between(10, 60));
+    if (run.stopping) return;
+    const node = random.pick(cluster.nodes);
+    const keyspace = homedAt(cluster, node.id);
+    if (random.chance(0.8)) await commitsInFlight(run, keyspace, node.region);
+    const hit = run.inFlight(keyspace, node.region);
+    const killed = node.kill();
+    run.history.count('kills');
+    run.history.count(`kills of ${node.id}`);
+    if (hit > 0) run.history.count('kills of a home with commits in flight');
+    await killed;
+    await node.start();
+  }
+}
+
+function homedAt(cluster: TestCluster, node: string): Keyspace {
+  const found = cluster.config.keyspaces.find((one) => one.node === node)?.name;
+  return keyspaces.find((name) => name === found)!;
+}
+
+/** Paces the kills by what the cluster achieves between them; goes on without it when nothing moves. */
+async function someCommits(run: ChaosRun, commits: number): Promise<void> {
+  const before = run.count('committed');
+  const moved = (): boolean => run.stopping || run.count('committed') >= before + commits;
+  await eventually(moved, { withinMs: 1500 }).catch(() => undefined);
+}
+
+/** From another region than the one that is killed: that they are lost is the home's doing alone. */
+async function commitsInFlight(run: ChaosRun, keyspace: Keyspace, region: string): Promise<void> {
+  const flying = (): boolean => run.stopping || run.inFlight(keyspace, region) > 0;
+  await eventually(flying, { withinMs: 1000, everyMs: 1 }).catch(() => undefined);
+}

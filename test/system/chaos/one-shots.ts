@@ -1,0 +1,95 @@
+import type { TransactionId } from '../../../src/model/ids.js';
+import { nodeId } from '../../../src/model/ids.js';
+import { mintTransactionId } from '../../../src/model/transaction-id.js';
+import type { Isolation } from '../../../src/model/write-set.js';
+import type { Check, MutationRequest, ReadRequest } from '../../../src/transaction/service.js';
+import type { Sent } from '../../simulation/workload/history.js';
+import type { HttpQuestion } from '../../support/http-client.js';
+import type { SeededRandom } from '../../simulation/world/seeded-random.js';
+import { resolveOutcome } from './resolution.js';
+import { counterKey, verdictOf, type ChaosRun, type Keyspace, type Region, type Verdict } from './run.js';
+import { checkJson, mutationJson, observedOf, readJson } from './wire.js';
+
+export interface OneShot {
+  readonly isolation: Isolation;
+  readonly reads?: readonly ReadRequest[];
+  readonly checks?: readonly Check[];
+  readonly mutations: readonly MutationRequest[];
+  readonly causal?: boolean;
+}
+
+export interface Place {
+  readonly region: Region;
+  readonly keyspace: Keyspace;
+}
+
+/** The mutations that every transaction of the run carries: its marker, and one more on the counter of all. */
+export function tracked(run: ChaosRun): { marker: ReturnType<ChaosRun['nextMarker']>; mutations: MutationRequest[] } {
+  const marker = run.nextMarker();
+  const mutations: MutationRequest[] = [
+    { kind: 'set', key: marker, bytes: Buffer.from('here'), contentType: 'text/plain', ttlMs: undefined },
+    { kind: 'sum', key: counterKey, operand: 1n, ttlMs: undefined },
+  ];
+  return { marker, mutations };
+}
+
+/** Sends a one-shot transaction and sees to it that its outcome becomes known; resolves with the first answer. */
+export async function sendOneShot(
+  run: ChaosRun,
+  place: Place,
+  shot: OneShot,
+  random: SeededRandom,
+): Promise<Verdict> {
+  const { marker, mutations } = tracked(run);
+  const whole = { ...shot, mutations: [...shot.mutations, ...mutations] };
+  const id = random.chance(0.6) ? mintTransactionId(Date.now(), random.bytes(10), nodeId('a-client')) : undefined;
+  const record = (as: TransactionId): Sent => ({
+    keyspace: place.keyspace,
+    id: as,
+    isolation: shot.isolation,
+    mutations: whole.mutations,
+    checks: shot.checks ?? [],
+    knownBefore,
+    snapshot: undefined,
+    reads: [],
+    words: [],
+  });
+  const knownBefore = run.history.known(place.keyspace);
+  const early = id === undefined ? undefined : run.write(record(id), marker);
+  const question = questionOf(place.keyspace, whole, id);
+  const outcome = await run.commit(place.region, place.keyspace, question);
+  const verdict = verdictOf(outcome);
+  const answered = outcome.kind === 'reply' ? (outcome.json.transactionId as TransactionId | undefined) : undefined;
+  const written = early ?? (answered === undefined ? undefined : run.write(record(answered), marker));
+  if (written === undefined) {
+    if (verdict.kind === 'unknown' && verdict.hard) run.anonymous.get(place.keyspace)!.push(marker);
+    return verdict;
+  }
+  run.note(written.sent, verdict);
+  if (verdict.kind === 'committed' && outcome.kind === 'reply') {
+    const answers = outcome.json.reads as any[];
+    answers.forEach((answer, i) => written.sent.reads.push(observedOf(shot.reads![i]!, answer)));
+  }
+  if (verdict.kind === 'unknown') {
+    const again = id === undefined ? undefined : question;
+    const unresolved = { written, keyspace: place.keyspace, hard: verdict.hard, region: place.region, again };
+    run.inBackground(resolveOutcome(run, unresolved, random.fork(written.sent.id)));
+  }
+  return verdict;
+}
+
+function questionOf(keyspace: Keyspace, shot: OneShot, id: TransactionId | undefined): HttpQuestion {
+  return {
+    method: 'POST',
+    path: `/v1/keyspaces/${keyspace}/transact`,
+    headers: id === undefined ? {} : { 'Idempotency-Key': id },
+    body: {
+      isolation: shot.isolation,
+      encoding: 'base64',
+      causal: shot.causal ?? false,
+      reads: (shot.reads ?? []).map(readJson),
+      checks: (shot.checks ?? []).map(checkJson),
+      mutations: shot.mutations.map(mutationJson),
+    },
+  };
+}
