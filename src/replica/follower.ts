@@ -123,7 +123,11 @@ export class Follower {
       this.#tail = welcome;
       return this.#judgeLag();
     }
-    const isAhead = this.#ports.store.head.position > welcome.position;
+    const { head } = this.#ports.store;
+    const isSameHistory =
+      head.keyspaceId !== undefined && uuidToBytes(head.keyspaceId).equals(welcome.keyspaceId);
+    // Of one history, who is ahead of the log goes on serving what was committed: it is the log that was set back.
+    const isAhead = isSameHistory && head.position > welcome.position;
     if (welcome.refused === 'HISTORY_MISMATCH' && !isAhead) {
       this.#inconsistent(`${this.#ports.source} refuses to be followed: the histories differ`);
     } else this.#redialMs = redialMsMax;

@@ -10,6 +10,7 @@ import type { Submission, Verdict } from '../transport/messages.js';
 import type { PeerTransport } from '../transport/peer-transport.js';
 import { buildBatch, type Answer, type LogTip } from './batch.js';
 import { CertifyStreams, type CertifyPeer } from './certify-streams.js';
+import { ClockGuard } from './clock-guard.js';
 import { disagreement } from './history-guard.js';
 import { parseSubmission, requestBytes, type SequencerRequest } from './request.js';
 
@@ -27,8 +28,10 @@ export interface SequencerPorts {
   readonly warmIndex: () => Promise<CertificationIndex>;
   /** Which peers are compared with before the first append. */
   readonly compare: 'reachable' | 'all';
-  /** Why this node must not lead now (its clock, say), or undefined. */
+  /** Why this node's clock is too far from those of the peers that it reaches, or undefined. */
   readonly obstacle: () => string | undefined;
+  /** Whether a node's clock has been compared with this one's. */
+  readonly clockCompared: (node: NodeId) => boolean;
 }
 
 export type SequencerState =
@@ -46,12 +49,15 @@ const compareMs = 5000;
 const compareEveryMs = 50;
 const retryLeadMs = 500;
 const heartbeatMs = 500;
+/** Each may name a key of `limits.keyBytesMax`; a message stays far below `limits.peerMessageBytesMax`. */
+const verdictsPerMessageMax = 1000;
 
 /** The role that certifies, orders and appends a keyspace's transactions; runs at its home. */
 export class Sequencer {
   readonly #ports: SequencerPorts;
   readonly #streams: CertifyStreams;
   readonly #heartbeats: Cancel;
+  readonly #clock: ClockGuard;
   #state: SequencerState = { kind: 'waiting', why: 'starting' };
   #queue: Waiting[] = [];
   #queueBytes = 0;
@@ -63,6 +69,7 @@ export class Sequencer {
 
   constructor(ports: SequencerPorts) {
     this.#ports = ports;
+    this.#clock = new ClockGuard(ports.runtime.clock, ports.obstacle);
     this.#streams = new CertifyStreams(ports.transport, ports.runtime, {
       welcome: () => this.#welcome(),
       onHello: (hello, peer) => {
@@ -102,7 +109,9 @@ export class Sequencer {
   async #takeOver(): Promise<void> {
     const { runtime, keyspace } = this.#ports;
     while (!this.#stopped && this.#state.kind === 'waiting') {
-      const why = await this.#tryToLead();
+      const why = await this.#tryToLead().catch(
+        (error: unknown) => `the role cannot be taken: ${String(error)}`,
+      );
       if (why === undefined) return;
       if (this.#state.kind === 'waiting' && this.#state.why !== why) {
         runtime.logger.warn({ keyspace, why }, 'not sequencing');
@@ -115,8 +124,9 @@ export class Sequencer {
   /** Undefined when it now serves, else what is in the way. */
   async #tryToLead(): Promise<string | undefined> {
     const { log, store, runtime, keyspace, warmIndex } = this.#ports;
-    const inTheWay = this.#clockObstacle() ?? (await this.#compareWithPeers());
+    const inTheWay = (await this.#compareWithPeers()) ?? this.#clock.whyNotLead(store.head.logTimeMs);
     if (inTheWay !== undefined) return inTheWay;
+    if (this.#stopped) return 'stopped before taking the role';
     const nonce = Buffer.from(runtime.random.bytes(nonceBytes));
     const led = await log.lead(nonce);
     if ('notNow' in led) return led.notNow;
@@ -131,7 +141,7 @@ export class Sequencer {
     if (this.#stopped || this.#isHalted()) return 'stopped while taking the role';
     if ((await log.append(led.fence, logPosition(tip.position), entry)) === 'deposed')
       return 'deposed at the barrier';
-    if (this.#isHalted()) return 'halted while taking the role';
+    if (this.#stopped || this.#isHalted()) return 'stopped while taking the role';
     this.#term = { tip, fence: led.fence, index };
     runtime.logger.info({ keyspace, epoch: tip.epoch, position: tip.position }, 'sequencing');
     this.#setState({ kind: 'serving' });
@@ -142,22 +152,19 @@ export class Sequencer {
     return this.#state.kind === 'halted';
   }
 
-  #clockObstacle(): string | undefined {
-    const behindMs = this.#ports.store.head.logTimeMs - this.#ports.runtime.clock.nowMs();
-    return behindMs > 0 ? `this node's clock is ${behindMs} ms behind log time` : this.#ports.obstacle();
-  }
-
-  /** Hellos are judged as they come; here it is only waited for them. */
+  /** Hellos are judged as they come; here it is only waited for them, and until clocks have been compared. */
   async #compareWithPeers(): Promise<string | undefined> {
-    const { runtime, nodes, compare } = this.#ports;
+    const { runtime, nodes, compare, clockCompared } = this.#ports;
     const startMs = runtime.clock.monotonicMs();
     for (;;) {
       if (this.#state.kind === 'halted') return this.#state.why;
       const hellos = this.#streams.hellos();
-      const missing = nodes.filter((node) => !hellos.has(node));
+      const missing = nodes.filter((node) => !hellos.has(node) || !clockCompared(node));
       if (missing.length === 0 || this.#stopped) return undefined;
       if (runtime.clock.monotonicMs() - startMs >= compareMs) {
-        return compare === 'all' ? `waiting for ${missing.join(', ')}, to compare histories` : undefined;
+        return compare === 'all'
+          ? `waiting for ${missing.join(', ')}, to compare histories and clocks`
+          : undefined;
       }
       await delay(runtime.timers, compareEveryMs);
     }
@@ -236,6 +243,8 @@ export class Sequencer {
   async #appendOne(): Promise<void> {
     const { log, store, runtime } = this.#ports;
     const term = this.#term!;
+    const clockProblem = this.#clock.whyNotGoOn();
+    if (clockProblem !== undefined) return this.#stepDown(clockProblem);
     const batch = buildBatch(this.#queue, {
       tip: term.tip,
       index: term.index,
@@ -260,7 +269,11 @@ export class Sequencer {
       verdicts.push(verdictOf(request.request, answer));
       byPeer.set(request.peer, verdicts);
     }
-    for (const [peer, verdicts] of byPeer) peer.send({ type: 'verdicts', verdicts });
+    for (const [peer, verdicts] of byPeer) {
+      for (let at = 0; at < verdicts.length; at += verdictsPerMessageMax) {
+        peer.send({ type: 'verdicts', verdicts: verdicts.slice(at, at + verdictsPerMessageMax) });
+      }
+    }
   }
 
   /** The outcome of what was in flight is unknown here: nothing is said of it, and its nodes ask the successor. */

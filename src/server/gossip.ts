@@ -95,6 +95,11 @@ export class Gossip {
     return undefined;
   }
 
+  /** Whether a node's clock has been compared with this one's. */
+  clockCompared(node: NodeId): boolean {
+    return node === this.#ports.self || this.#peers.get(node)?.clockSkewMs !== undefined;
+  }
+
   #tell(): void {
     const nowMs = this.#ports.runtime.clock.monotonicMs();
     const keyspaces = this.#ports.keyspaces();
@@ -145,6 +150,7 @@ export class Gossip {
     const sentMs = peer?.pings.get(message.ping);
     if (peer === undefined || sentMs === undefined) return;
     peer.pings.delete(message.ping);
+    peer.heardMs = clock.monotonicMs();
     const roundTripMs = clock.monotonicMs() - sentMs;
     peer.roundTripMs = Math.round(roundTripMs * 100) / 100;
     peer.clockSkewMs = Math.round(message.wallMs + roundTripMs / 2 - clock.nowMs());

@@ -31,6 +31,7 @@ export interface KeyspaceNodeOptions {
   /** Whom the home compares histories with before it leads, and why this node must not lead now. */
   readonly compare: 'reachable' | 'all';
   readonly obstacle: () => string | undefined;
+  readonly clockCompared: (node: NodeId) => boolean;
 }
 
 /** Everything that one node runs for one keyspace, wired together. */
@@ -52,7 +53,8 @@ export class KeyspaceNode {
   }
 
   private constructor(options: KeyspaceNodeOptions, index: KeyspaceContext['index']) {
-    const { name, self, homeNode, store, runtime, transport, nodes, compare, obstacle } = options;
+    const { name, self, homeNode, store, runtime, transport, nodes, compare, obstacle, clockCompared } =
+      options;
     this.#options = options;
     this.store = store;
     const waiters = new SeqnoWaiters(runtime.timers, limits.causalWaitersMax, store.head.seqno);
@@ -91,6 +93,7 @@ export class KeyspaceNode {
         runtime,
         compare,
         obstacle,
+        clockCompared,
       };
       this.#sequencer = new Sequencer({ ...ports, warmIndex: () => warmIndex(store) });
     } else

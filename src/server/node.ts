@@ -95,6 +95,7 @@ export class MeridianNode implements NodeService {
       runtime,
       compare: suspicion === undefined ? compare : 'all',
       obstacle: () => this.#gossip.obstacle(),
+      clockCompared: (node) => this.#gossip.clockCompared(node),
     });
     this.#keyspaces.set(name, opened);
   }
