@@ -137,15 +137,15 @@ class FollowerStream {
   #readOn(): void {
     if (this.#reading) return;
     this.#reading = true;
-    this.#readLoop()
-      .catch((error: unknown) => {
-        if (this.#closed) return;
-        this.#runtime.logger.error({ error, follower: this.node }, 'entries cannot be read');
-        this.close('entries cannot be read');
-      })
-      .finally(() => (this.#reading = false));
+    this.#readLoop().catch((error: unknown) => {
+      this.#reading = false;
+      if (this.#closed) return;
+      this.#runtime.logger.error({ error, follower: this.node }, 'entries cannot be read');
+      this.close('entries cannot be read');
+    });
   }
 
+  /** Ends in the turn in which it finds the follower at the head: what is applied next goes out from memory. */
   async #readLoop(): Promise<void> {
     await this.#stream.drained();
     while (!this.#closed && this.#next <= this.#store.head.position) {
@@ -154,6 +154,7 @@ class FollowerStream {
       this.#next += entries.length;
       if (!this.#send(entries)) await this.#stream.drained();
     }
+    this.#reading = false;
   }
 
   #send(entries: readonly Uint8Array[]): boolean {
