@@ -1,5 +1,7 @@
-import type { MethodDefinition } from '@grpc/grpc-js';
+import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
 import type { PeerMethod } from '../peer-transport.js';
+import { peerProto, protoFile } from '../proto-files.js';
 
 /** A view, no copy: grpc-js wants a Buffer, protobufjs may give a plain Uint8Array. */
 function asBuffer(message: Uint8Array): Buffer {
@@ -8,11 +10,14 @@ function asBuffer(message: Uint8Array): Buffer {
 
 export type PeerMethodDefinition = MethodDefinition<Uint8Array, Uint8Array>;
 
-function bidirectional(name: string): PeerMethodDefinition {
+const definition = loadSync(protoFile(peerProto))['meridian.v1.Peer'] as ServiceDefinition;
+
+/** A method as the proto file declares it, with its messages passed through as bytes: roles decode them themselves. */
+function passingThrough(name: string): PeerMethodDefinition {
+  const declared = definition[name];
+  if (declared === undefined) throw new Error(`${peerProto} declares no method ${name}`);
   return {
-    path: `/meridian.v1.Peer/${name}`,
-    requestStream: true,
-    responseStream: true,
+    ...declared,
     requestSerialize: asBuffer,
     requestDeserialize: (bytes) => bytes,
     responseSerialize: asBuffer,
@@ -20,11 +25,11 @@ function bidirectional(name: string): PeerMethodDefinition {
   };
 }
 
-/** The service of proto/meridian/v1/peer.proto with its messages passed through as bytes. */
+/** The service of proto/meridian/v1/peer.proto. */
 export const peerService: Readonly<Record<PeerMethod, PeerMethodDefinition>> = {
-  certify: bidirectional('Certify'),
-  entries: bidirectional('Entries'),
-  gossip: bidirectional('Gossip'),
+  certify: passingThrough('Certify'),
+  entries: passingThrough('Entries'),
+  gossip: passingThrough('Gossip'),
 };
 
 export const peerMethods: readonly PeerMethod[] = ['certify', 'entries', 'gossip'];

@@ -1,7 +1,5 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
+import { peerProto, protoFile } from '../proto-files.js';
 import { PeerMessageError } from './peer-message-error.js';
 
 export { PeerMessageError };
@@ -12,21 +10,7 @@ export type WireUint64 = number | { toNumber(): number };
 /** A decoded message before its shape is narrowed: absent fields come from the prototype, bytes then as an empty array. */
 export type WireBytes = Uint8Array | readonly never[];
 
-const protoPath = 'proto/meridian/v1/peer.proto';
-
-/** The proto folder stands at the project's root, above both `src/` and `dist/src/`. */
-function findUpwards(relativePath: string): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  for (;;) {
-    const candidate = join(folder, relativePath);
-    if (existsSync(candidate)) return candidate;
-    const parent = dirname(folder);
-    if (parent === folder) throw new Error(`${relativePath} is in no folder above ${import.meta.url}`);
-    folder = parent;
-  }
-}
-
-const root = protobuf.loadSync(findUpwards(protoPath));
+const root = protobuf.loadSync(protoFile(peerProto));
 
 export interface WireType<Wire> {
   encode(message: object): Uint8Array;
