@@ -1,0 +1,289 @@
+import { describe, expect, it } from 'vitest';
+import { ManualTime } from '../../test/support/manual-time.js';
+import { idAt } from '../../test/support/sequenced.js';
+import { seqno, uuidToBytes, type TransactionId } from '../model/ids.js';
+import { limits } from '../model/limits.js';
+import type { LoggedOutcome } from '../model/outcome.js';
+import { contentHashOf } from '../model/write-set.js';
+import type { SequencerLink } from '../replica/sequencer-link.js';
+import { silentLogger } from '../runtime/runtime.js';
+import type { AppliedListener, KeyspaceStore } from '../storage/store.js';
+import type { Submission, Verdict } from '../transport/messages.js';
+import { PendingCommits, type CommitAttempt, type Settled } from './pending-commits.js';
+
+const hash = contentHashOf(['content']);
+const id = (n: number): TransactionId => idAt(1_000_000, n);
+
+/** A node with a link and a store that the test plays. */
+class Node {
+  readonly time = new ManualTime();
+  readonly sent: Submission[] = [];
+  readonly outcomes = new Map<TransactionId, LoggedOutcome>();
+  readonly link = {
+    serving: true,
+    status: { whyNot: 'cut off' },
+    submit: (s: Submission) => void this.sent.push(s),
+  };
+  readonly commits: PendingCommits;
+  #applied: AppliedListener = () => {};
+
+  constructor() {
+    const store = {
+      outcome: (of: TransactionId) => this.outcomes.get(of),
+      onApplied: (listener: AppliedListener) => void (this.#applied = listener),
+    };
+    const random = { bytes: (count: number) => Buffer.alloc(count), fraction: () => 0 };
+    const runtime = { ...this.time, random, logger: silentLogger };
+    this.commits = new PendingCommits(
+      this.link as unknown as SequencerLink,
+      store as unknown as KeyspaceStore,
+      runtime,
+    );
+  }
+
+  submit(of: TransactionId, more: Partial<CommitAttempt> & { bytes?: number } = {}): { settled?: Settled } {
+    const { bytes = 100, ...rest } = more;
+    const told: { settled?: Settled } = {};
+    const none = new Uint8Array(0);
+    const lists = { readKeys: [], readRanges: [], checkKeys: [] };
+    const retry = rest.mayBeRetry ?? false;
+    const submission = { writeSet: new Uint8Array(bytes), ...lists, retry, resolveId: none, resolveAs: none };
+    const attempt = { id: of, contentHash: hash, mayBeRetry: false, submission, ...rest };
+    void this.commits.submit(attempt).then((settled) => (told.settled = settled));
+    return told;
+  }
+
+  verdict(of: TransactionId, verdict: Partial<Verdict>): void {
+    const nothing = { conflictKey: new Uint8Array(0), conflictSeqno: 0, tombstone: false, seqno: 0 };
+    const told = {
+      transactionId: uuidToBytes(of),
+      kind: 'refused',
+      code: '',
+      detail: '',
+      ...nothing,
+    } as const;
+    this.commits.onVerdict(of, { ...told, ...verdict });
+  }
+
+  /** An entry with this outcome is applied. */
+  applied(of: TransactionId, outcome: LoggedOutcome): void {
+    this.outcomes.set(of, outcome);
+    const content = {
+      kind: 'batch',
+      idFloorMs: 0,
+      items: [{ kind: 'transaction', writeSet: new Uint8Array(0) }],
+    };
+    this.#applied([{ entry: { content }, outcomes: [{ id: of, outcome }] } as never], {} as never);
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const committed: LoggedOutcome = { kind: 'committed', seqno: seqno(7), contentHash: hash, results: [null] };
+const conflict = {
+  kind: 'aborted',
+  code: 'CERTIFICATION_CONFLICT',
+  conflictKey: Buffer.from('k'),
+  conflictSeqno: 3,
+} as const;
+
+describe('a commit', () => {
+  it('is settled by its applied entry alone, not by the word that it committed', async () => {
+    const node = new Node();
+    const told = node.submit(id(1));
+    node.verdict(id(1), { kind: 'committed', seqno: 7 });
+    await turn();
+    expect(told.settled).toBeUndefined();
+    node.applied(id(1), committed);
+    await turn();
+    expect(told.settled).toMatchObject({ kind: 'logged', outcome: committed });
+    expect(node.commits.size).toBe(0);
+  });
+
+  it('of an id whose outcome is here is answered by that, and nothing is sent', async () => {
+    const node = new Node();
+    node.outcomes.set(id(1), committed);
+    node.link.serving = false;
+    const told = node.submit(id(1));
+    const other = node.submit(id(1), { contentHash: contentHashOf(['another']) });
+    await turn();
+    expect(told.settled).toEqual({ kind: 'logged', outcome: committed });
+    expect(other.settled).toEqual({ kind: 'reused', seqno: 7 });
+    expect(node.sent).toEqual([]);
+  });
+
+  it('whose id another content took is told that it was reused', async () => {
+    const node = new Node();
+    const told = node.submit(id(1));
+    node.applied(id(1), { ...committed, contentHash: contentHashOf(['another']) });
+    await turn();
+    expect(told.settled).toEqual({ kind: 'reused', seqno: 7 });
+  });
+});
+
+describe('duplicates', () => {
+  it('join the first: one submission, one outcome for all', async () => {
+    const node = new Node();
+    const told = [node.submit(id(1)), node.submit(id(1), { mayBeRetry: true })];
+    expect(node.sent).toHaveLength(1);
+    node.applied(id(1), committed);
+    await turn();
+    for (const { settled } of told) expect(settled).toMatchObject({ kind: 'logged', outcome: committed });
+  });
+
+  it('with another content are told that the id is in use; a resolution joins whatever the content', async () => {
+    const node = new Node();
+    node.submit(id(1));
+    const other = node.submit(id(1), { contentHash: contentHashOf(['another']) });
+    const resolution = node.submit(id(1), { contentHash: undefined });
+    await turn();
+    expect(other.settled).toEqual({ kind: 'reused', seqno: undefined });
+    node.applied(id(1), committed);
+    await turn();
+    expect(resolution.settled).toMatchObject({ kind: 'logged' });
+  });
+
+  it('make the first attempt one that accepts a tombstone only', async () => {
+    const node = new Node();
+    const first = node.submit(id(1));
+    node.submit(id(1));
+    node.verdict(id(1), conflict);
+    await turn();
+    expect(first.settled).toBeUndefined();
+    expect(node.sent.map(({ retry }) => retry)).toEqual([false, true]);
+    node.verdict(id(1), { ...conflict, tombstone: true });
+    await turn();
+    expect(first.settled).toMatchObject({ kind: 'logged', outcome: { kind: 'aborted' } });
+  });
+});
+
+describe('an abort without a tombstone', () => {
+  it('is accepted by an only attempt, with its conflict', async () => {
+    const node = new Node();
+    const told = node.submit(id(1));
+    node.verdict(id(1), conflict);
+    await turn();
+    expect(told.settled).toMatchObject({
+      kind: 'aborted',
+      outcome: { code: 'CERTIFICATION_CONFLICT', conflict: { key: 'k', winner: 3 } },
+    });
+  });
+
+  it('is not accepted after a resubmission, until it comes with one', async () => {
+    const node = new Node();
+    const told = node.submit(id(1));
+    node.commits.onServing();
+    expect(node.sent.map(({ retry }) => retry)).toEqual([false, true]);
+    node.verdict(id(1), conflict);
+    await turn();
+    expect(told.settled).toBeUndefined();
+    expect(node.sent).toHaveLength(3);
+    node.verdict(id(1), { ...conflict, tombstone: true });
+    await turn();
+    expect(told.settled).toMatchObject({ kind: 'logged' });
+  });
+
+  it('is not accepted by what may be a retry, which is sent as one', async () => {
+    const node = new Node();
+    const told = node.submit(id(1), { mayBeRetry: true });
+    expect(node.sent).toMatchObject([{ retry: true }]);
+    node.verdict(id(1), conflict);
+    await turn();
+    expect(told.settled).toBeUndefined();
+  });
+});
+
+describe('a refusal', () => {
+  it.each(['OVERLOADED', 'SEQUENCER_UNAVAILABLE', 'HISTORY_MISMATCH'])(
+    '%s of an only attempt is certain',
+    async (code) => {
+      const node = new Node();
+      const told = node.submit(id(1));
+      node.verdict(id(1), { kind: 'refused', code });
+      await turn();
+      expect(told.settled).toMatchObject({ kind: 'refused', code, certain: true });
+    },
+  );
+
+  it.each(['OVERLOADED', 'SEQUENCER_UNAVAILABLE'])(
+    '%s of what was sent before proves nothing: it is sent again until the log knows',
+    async (code) => {
+      const node = new Node();
+      const told = node.submit(id(1), { mayBeRetry: true });
+      for (let sends = 1; sends < 4; sends++) {
+        expect(node.sent).toHaveLength(sends);
+        node.verdict(id(1), { kind: 'refused', code });
+        node.time.advance(1000);
+      }
+      await turn();
+      expect(told.settled).toBeUndefined();
+      node.applied(id(1), committed);
+      await turn();
+      expect(told.settled).toMatchObject({ kind: 'logged' });
+    },
+  );
+
+  it('that will not pass leaves a retry unknown', async () => {
+    const node = new Node();
+    const told = node.submit(id(1), { mayBeRetry: true });
+    node.verdict(id(1), { kind: 'refused', code: 'TRANSACTION_ID_TOO_OLD' });
+    await turn();
+    expect(told.settled).toMatchObject({ kind: 'refused', certain: false });
+  });
+
+  it('waits for a sequencer that serves, and is then sent as a retry', async () => {
+    const node = new Node();
+    node.submit(id(1), { mayBeRetry: true });
+    node.verdict(id(1), { kind: 'refused', code: 'SEQUENCER_UNAVAILABLE' });
+    node.link.serving = false;
+    node.time.advance(10_000);
+    expect(node.sent).toHaveLength(1);
+    node.commits.onServing();
+    expect(node.sent).toHaveLength(2);
+  });
+});
+
+describe('before anything is taken', () => {
+  it('no sequencer refuses: certain for a first attempt, not for a retry', async () => {
+    const node = new Node();
+    node.link.serving = false;
+    const told = [node.submit(id(1)), node.submit(id(2), { mayBeRetry: true })];
+    await turn();
+    const refused = { kind: 'refused', code: 'SEQUENCER_UNAVAILABLE', detail: 'cut off' };
+    expect(told).toMatchObject([
+      { settled: { ...refused, certain: true } },
+      { settled: { ...refused, certain: false } },
+    ]);
+    expect(node.commits.size).toBe(0);
+  });
+
+  it('the bound on their number refuses one more, and takes it when there is room', async () => {
+    const node = new Node();
+    for (let n = 0; n < limits.submissionsMax; n++) node.submit(id(n));
+    const above = node.submit(id(limits.submissionsMax));
+    await turn();
+    expect(above.settled).toMatchObject({ kind: 'refused', code: 'OVERLOADED', certain: true });
+    expect(node.sent).toHaveLength(limits.submissionsMax);
+    node.applied(id(0), committed);
+    node.submit(id(limits.submissionsMax));
+    expect(node.sent).toHaveLength(limits.submissionsMax + 1);
+  });
+
+  it('the bound on their bytes refuses what is above it', async () => {
+    const node = new Node();
+    const each = limits.transactionBytesMax;
+    const fit = Math.floor(limits.submissionBytesMax / (each + 64));
+    for (let n = 0; n < fit; n++) node.submit(id(n), { bytes: each });
+    const above = node.submit(id(fit), { bytes: each });
+    await turn();
+    expect(node.sent).toHaveLength(fit);
+    expect(above.settled).toMatchObject({ code: 'OVERLOADED' });
+  });
+});
+
+it('who waits when the node stops is told that the outcome is unknown', async () => {
+  const node = new Node();
+  const told = node.submit(id(1));
+  node.commits.stop();
+  await turn();
+  expect(told.settled).toMatchObject({ kind: 'refused', code: 'COMMIT_OUTCOME_UNKNOWN', certain: false });
+});
