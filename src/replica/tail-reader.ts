@@ -13,17 +13,22 @@ const inFlightMax = 16;
 export class TailReader {
   readonly #ask: () => Promise<Tail | undefined>;
   readonly #timers: Timers;
+  readonly #readersMax: number;
+  #readers = 0;
   #waiting: Answer[] = [];
   #inFlight = 0;
   #turnIsDue = false;
 
-  constructor(ask: () => Promise<Tail | undefined>, timers: Timers) {
+  constructor(ask: () => Promise<Tail | undefined>, timers: Timers, readersMax: number) {
     this.#ask = ask;
     this.#timers = timers;
+    this.#readersMax = readersMax;
   }
 
-  /** A tail asked for after this call; undefined when the log cannot be asked. */
-  read(): Promise<Tail | undefined> {
+  /** A tail asked for after this call; undefined when the log cannot be asked; 'full' when too many wait for one. */
+  read(): Promise<Tail | undefined> | 'full' {
+    if (this.#readers >= this.#readersMax) return 'full';
+    this.#readers += 1;
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       this.#plan();
@@ -40,6 +45,7 @@ export class TailReader {
       this.#inFlight += 1;
       const done = (tail: Tail | undefined): void => {
         this.#inFlight -= 1;
+        this.#readers -= served.length;
         for (const answer of served) answer(tail);
         this.#plan();
       };

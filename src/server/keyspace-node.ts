@@ -66,7 +66,7 @@ export class KeyspaceNode {
     const commits = new PendingCommits(this.link, store, runtime);
     this.commits = commits;
     store.onApplied((_, head) => waiters.advance(head.seqno));
-    const tails = new TailReader(() => this.link.askTail(), runtime.timers);
+    const tails = new TailReader(() => this.link.askTail(), runtime.timers, limits.causalWaitersMax);
     const notServing = (): Failure | undefined => this.#notServing();
     const context = {
       name,

@@ -38,6 +38,7 @@ export async function awaitTail(
   const { clock, timers } = context.runtime;
   const startMs = clock.monotonicMs();
   const asked = context.tails.read();
+  if (asked === 'full') return tooManyWait();
   const tail = await new Promise<Awaited<typeof asked> | 'timeout'>((resolve) => {
     const cancel = timers.after(timeoutMs, () => resolve('timeout'));
     void asked.then((answer) => {
@@ -62,14 +63,16 @@ export function awaitSeqno(
 ): Result<undefined> | Promise<Result<undefined>> {
   const waited = context.waiters.wait(wanted, timeoutMs);
   if (waited === true) return ready;
-  if (waited === 'full') {
-    const details = { retryAfterMs: 1000 };
-    return fail('OVERLOADED', `${limits.causalWaitersMax} reads wait on this node already`, { details });
-  }
+  if (waited === 'full') return tooManyWait();
   if (waited === false) return { ok: false, failure: causalTimeout(context, wanted, 'not applied in time') };
   return waited.then((reached) =>
     reached ? ready : { ok: false, failure: causalTimeout(context, wanted, 'not applied in time') },
   );
+}
+
+function tooManyWait(): Result<undefined> {
+  const details = { retryAfterMs: 1000 };
+  return fail('OVERLOADED', `${limits.causalWaitersMax} reads wait on this node already`, { details });
 }
 
 function causalTimeout(context: KeyspaceContext, required: Seqno | undefined, why: string): Failure {
