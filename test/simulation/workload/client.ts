@@ -168,8 +168,10 @@ export class Client {
     for (let standing: Standing = 'unknown'; standing === 'unknown';) {
       await this.world.delay(this.random.between(50, 1500));
       const node = this.anyNode();
-      if (again !== undefined && this.random.chance(0.6)) standing = await again(node);
-      else standing = await this.resolve(sent, node);
+      if (again !== undefined && this.random.chance(0.6)) {
+        this.history.count('submitted again');
+        standing = await again(node);
+      } else standing = await this.resolve(sent, node);
       if (standing === 'committed') this.history.count('unknown, committed');
       if (standing === 'not-committed') this.history.count('unknown, not committed');
     }

@@ -16,6 +16,9 @@ const registers: readonly Key[] = ['1', '2', '3', '4', '5', '\uff21', '\uffee', 
 const mixed: readonly Key[] = ['p', 'q'].map((name) => keyFromText(`mixed/${name}`));
 export const anyKey: readonly Key[] = [...registers, ...registers, ...mixed, ...counters];
 
+/** Now and then a value that fills a stream for a while. */
+const largeBytes = 40_000;
+
 export function pickIsolation(random: SeededRandom): Isolation {
   return random.chance(0.7) ? 'serializable' : 'snapshot';
 }
@@ -43,7 +46,9 @@ export function pickMutation(random: SeededRandom, mark: string): MutationReques
   const set = (key: Key): MutationRequest => ({
     kind: 'set',
     key,
-    bytes: Buffer.from(`${mark}.${random.between(0, 999)}`),
+    bytes: Buffer.from(
+      `${mark}.${random.between(0, 999)}${random.chance(0.03) ? '.'.repeat(largeBytes) : ''}`,
+    ),
     contentType: 'text/plain',
     ttlMs,
   });

@@ -53,10 +53,18 @@ export class Workload {
         [3, () => transfer(client, keyspace)],
         [2, () => count(client, keyspace, this.#tally)],
         [3, () => read(client, keyspace)],
+        [0.5, () => burst(client, keyspace)],
       ]);
       await act();
     }
   }
+}
+
+/** Many at once, so that they share entries, and conflict within them. */
+async function burst(client: Client, keyspace: string): Promise<void> {
+  await Promise.all(
+    Array.from({ length: client.random.between(3, 12) }, () => mixedOneShot(client, keyspace)),
+  );
 }
 
 async function read(client: Client, keyspace: string): Promise<void> {

@@ -29,6 +29,7 @@ export class Faults {
       random.weighted<() => void>([
         [3, () => this.#crash(random.pick(this.#world.nodes))],
         [3, () => this.#world.spawn(this.#crashBusyHome())],
+        [1, () => this.#world.spawn(this.#restart(random.pick(this.#world.nodes)))],
         [2, () => this.#partition()],
         [3, () => this.#breakConnections()],
         [2, () => this.#skew()],
@@ -59,6 +60,14 @@ export class Faults {
     this.#world.time.after(downMs, () => {
       if (!node.started) this.#world.spawn(node.start());
     });
+  }
+
+  async #restart(node: SimNode): Promise<void> {
+    if (node.running === undefined) return;
+    this.#history.count('orderly restarts');
+    // A crash in between ends the stop without an answer; then the crash starts the node again.
+    await node.stop();
+    if (!node.started) await node.start();
   }
 
   /** A home, at a moment when its disk writes. */

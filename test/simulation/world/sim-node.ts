@@ -103,6 +103,18 @@ export class SimNode {
     for (const disk of this.disks.values()) disk.crash();
   }
 
+  /** An orderly end, as by SIGTERM. Whoever has a call under way gets an answer or none. */
+  async stop(): Promise<void> {
+    const life = this.#life;
+    const node = this.#running;
+    if (life === undefined || node === undefined) return;
+    this.#running = undefined;
+    this.#network.trace.add(`${this.id} stops`);
+    await node.stop();
+    this.#network.trace.add(`${this.id} has stopped`);
+    if (this.#life === life) this.crash();
+  }
+
   /** What a client on the node's own machine gets: the answer, or nothing when the node dies before. */
   call<T>(work: (node: MeridianNode) => Promise<T>): Promise<T | Lost> {
     const node = this.#running;

@@ -30,7 +30,7 @@ export class World {
   readonly network: Network;
   readonly nodes: readonly SimNode[];
   /** Of errors that no one in the world expects, the first. */
-  #broken: unknown;
+  #broken: Error | undefined;
 
   constructor(seed: number, wrapDatabase: (open: OpenDatabase) => OpenDatabase = (open) => open) {
     this.random = new SeededRandom(`seed ${seed}`);
@@ -62,7 +62,9 @@ export class World {
 
   /** Work that runs by itself; what it throws ends the run. */
   spawn(work: Promise<unknown>): void {
-    work.catch((error: unknown) => (this.#broken ??= error));
+    work.catch(
+      (error: unknown) => (this.#broken ??= error instanceof Error ? error : new Error(String(error))),
+    );
   }
 
   /** Waits, in virtual time. Throws Stuck when the condition does not hold within `withinMs`. */
