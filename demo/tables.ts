@@ -96,7 +96,7 @@ function transferTable({ transfers }: DemoReport, paint: Paint): string {
   ]);
 }
 
-function latencyTable({ commits, keyspaces }: DemoReport, paint: Paint): string {
+function latencyTable({ commits, keyspaces, wan }: DemoReport, paint: Paint): string {
   const homes = new Map(keyspaces.map(({ name, home }) => [name, home]));
   const rows = commits.map(({ region, keyspace, latency, roundTripMs }) => [
     region,
@@ -104,10 +104,10 @@ function latencyTable({ commits, keyspaces }: DemoReport, paint: Paint): string 
     homes.get(keyspace) === region ? paint('green', 'here') : homes.get(keyspace)!,
     ...latencyCells(latency),
     roundTripMs === undefined ? '–' : ms(roundTripMs),
-    roundTripMs === undefined ? '–' : (latency.p50Ms / roundTripMs).toFixed(2),
+    ...(wan ? [roundTripMs === undefined ? '–' : (latency.p50Ms / roundTripMs).toFixed(2)] : []),
   ]);
-  const head = ['from', 'keyspace', 'home', 'commits', 'p50', 'p99', 'round trip', 'p50 / round trip'];
-  return tableOf(paint, 3, [head, ...rows]);
+  const head = ['from', 'keyspace', 'home', 'commits', 'p50', 'p99', 'round trip'];
+  return tableOf(paint, 3, [wan ? [...head, 'p50 / round trip'] : head, ...rows]);
 }
 
 function readTable({ reads }: DemoReport, paint: Paint): string {
