@@ -52,7 +52,9 @@ export class HttpClient {
       const sent = request({ hostname, port, path, method, headers, agent: this.#agent }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('end', () => resolve(replyOf(response.statusCode!, response.headers, Buffer.concat(chunks))));
+        response.on('end', () =>
+          resolve(replyOf(response.statusCode!, response.headers, Buffer.concat(chunks))),
+        );
         response.on('error', ({ message }) => resolve({ kind: 'no-reply', message }));
       });
       sent.setTimeout(timeoutMs, () => sent.destroy(new Error(`no answer within ${timeoutMs} ms`)));
@@ -89,5 +91,11 @@ function payloadOf(body: unknown): Buffer | undefined {
 
 function replyOf(status: number, headers: IncomingHttpHeaders, bytes: Buffer): HttpReply {
   const isJson = /json/.test(headers['content-type'] ?? '');
-  return { kind: 'reply', status, headers, bytes, json: isJson ? JSON.parse(bytes.toString('utf8')) : undefined };
+  return {
+    kind: 'reply',
+    status,
+    headers,
+    bytes,
+    json: isJson ? JSON.parse(bytes.toString('utf8')) : undefined,
+  };
 }

@@ -35,7 +35,8 @@ export async function interact(
   if (begun.kind !== 'reply' || begun.status !== 201) return undefined;
   const id = begun.json.transactionId as TransactionId;
   const snapshot = seqnoOf(begun.json.snapshot);
-  if (causal) run.history.expect(snapshot >= knownBefore, () => `${id} began at ${snapshot}, known was ${knownBefore}`);
+  if (causal)
+    run.history.expect(snapshot >= knownBefore, () => `${id} began at ${snapshot}, known was ${knownBefore}`);
   const reads: Observed[] = [];
   for (const read of plan.reads) {
     const observed = await readInside(place, id, read);
@@ -44,13 +45,21 @@ export async function interact(
   }
   const { marker, mutations } = tracked(run);
   const all = [...plan.decide(reads), ...mutations];
-  const sent: Sent = { keyspace, id, isolation, mutations: all, checks: [], knownBefore, snapshot, reads, words: [] };
+  const more = { knownBefore, snapshot, reads, words: [] };
+  const sent: Sent = { keyspace, id, isolation, mutations: all, checks: [], requested: [], ...more };
   const written = run.write(sent, marker);
   const body = { mutations: all.map(mutationJson) };
-  const added = await region.http.send({ method: 'POST', path: transactionPath(keyspace, id, '/mutations'), body });
+  const added = await region.http.send({
+    method: 'POST',
+    path: transactionPath(keyspace, id, '/mutations'),
+    body,
+  });
   const isAdded = added.kind === 'reply' && added.status === 204;
   const action = isAdded && !plan.giveUp ? '/commit' : '/rollback';
-  const ended = await run.commit(region, keyspace, { method: 'POST', path: transactionPath(keyspace, id, action) });
+  const ended = await run.commit(region, keyspace, {
+    method: 'POST',
+    path: transactionPath(keyspace, id, action),
+  });
   const verdict = verdictOf(ended);
   run.note(sent, verdict);
   if (verdict.kind === 'unknown') {
@@ -61,7 +70,11 @@ export async function interact(
   return verdict;
 }
 
-async function readInside({ region, keyspace }: Place, id: string, read: ReadRequest): Promise<Observed | undefined> {
+async function readInside(
+  { region, keyspace }: Place,
+  id: string,
+  read: ReadRequest,
+): Promise<Observed | undefined> {
   if (read.kind === 'range') {
     const { range, limit, reverse } = read;
     const query = new URLSearchParams({ ...rangeJson(range), limit: `${limit}`, encoding: 'base64' });
@@ -69,7 +82,9 @@ async function readInside({ region, keyspace }: Place, id: string, read: ReadReq
     const page = await region.http.send({ path: transactionPath(keyspace, id, `/keys?${query}`) });
     return page.kind === 'reply' && page.status === 200 ? observedPage(range, page.json, reverse) : undefined;
   }
-  const answer = await region.http.send({ path: transactionPath(keyspace, id, `/keys/${keyPath(read.key)}`) });
+  const answer = await region.http.send({
+    path: transactionPath(keyspace, id, `/keys/${keyPath(read.key)}`),
+  });
   const isRead = answer.kind === 'reply' && (answer.status === 200 || answer.json?.code === 'KEY_NOT_FOUND');
   return isRead ? { kind: 'key', key: read.key, seen: seenRaw(answer) } : undefined;
 }

@@ -1,24 +1,29 @@
+import type { LocalNode } from '../../../src/local/local-node.js';
 import type { SeededRandom } from '../../simulation/world/seeded-random.js';
 import type { TestCluster } from '../../support/cluster.js';
 import { eventually } from '../../support/eventually.js';
 import { keyspaces, type ChaosRun, type Keyspace } from './run.js';
 
-/** Kills one node after another with SIGKILL and starts each again at once, until the run stops. */
+/** Kills nodes with SIGKILL, mostly one, now and then more at once, and starts each again at once, until the run stops. */
 export async function killNodes(run: ChaosRun, cluster: TestCluster, random: SeededRandom): Promise<void> {
   while (!run.stopping) {
     await someCommits(run, random.between(10, 60));
     if (run.stopping) return;
-    const node = random.pick(cluster.nodes);
-    const keyspace = homedAt(cluster, node.id);
-    if (random.chance(0.8)) await commitsInFlight(run, keyspace, node.region);
-    const hit = run.inFlight(keyspace, node.region);
-    const killed = node.kill();
-    run.history.count('kills');
-    run.history.count(`kills of ${node.id}`);
-    if (hit > 0) run.history.count('kills of a home with commits in flight');
-    await killed;
-    await node.start();
+    const first = random.pick(cluster.nodes);
+    const others = cluster.nodes.filter((node) => node !== first).slice(0, random.pick([0, 0, 0, 1, 1, 2]));
+    if (random.chance(0.8)) await commitsInFlight(run, homedAt(cluster, first.id), first.region);
+    await Promise.all([first, ...others].map((node) => killOne(run, node, homedAt(cluster, node.id))));
   }
+}
+
+async function killOne(run: ChaosRun, node: LocalNode, keyspace: Keyspace): Promise<void> {
+  const hit = run.inFlight(keyspace, node.region);
+  const killed = node.kill();
+  run.history.count('kills');
+  run.history.count(`kills of ${node.id}`);
+  if (hit > 0) run.history.count('kills of a home with commits in flight');
+  await killed;
+  await node.start();
 }
 
 function homedAt(cluster: TestCluster, node: string): Keyspace {

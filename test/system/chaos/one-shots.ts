@@ -7,8 +7,16 @@ import type { Sent } from '../../simulation/workload/history.js';
 import type { HttpQuestion } from '../../support/http-client.js';
 import type { SeededRandom } from '../../simulation/world/seeded-random.js';
 import { resolveOutcome } from './resolution.js';
-import { counterKey, verdictOf, type ChaosRun, type Keyspace, type Region, type Verdict } from './run.js';
-import { checkJson, mutationJson, observedOf, readJson } from './wire.js';
+import {
+  counterKey,
+  noteReads,
+  verdictOf,
+  type ChaosRun,
+  type Keyspace,
+  type Region,
+  type Verdict,
+} from './run.js';
+import { checkJson, mutationJson, readJson } from './wire.js';
 
 export interface OneShot {
   readonly isolation: Isolation;
@@ -24,7 +32,10 @@ export interface Place {
 }
 
 /** The mutations that every transaction of the run carries: its marker, and one more on the counter of all. */
-export function tracked(run: ChaosRun): { marker: ReturnType<ChaosRun['nextMarker']>; mutations: MutationRequest[] } {
+export function tracked(run: ChaosRun): {
+  marker: ReturnType<ChaosRun['nextMarker']>;
+  mutations: MutationRequest[];
+} {
   const marker = run.nextMarker();
   const mutations: MutationRequest[] = [
     { kind: 'set', key: marker, bytes: Buffer.from('here'), contentType: 'text/plain', ttlMs: undefined },
@@ -42,13 +53,16 @@ export async function sendOneShot(
 ): Promise<Verdict> {
   const { marker, mutations } = tracked(run);
   const whole = { ...shot, mutations: [...shot.mutations, ...mutations] };
-  const id = random.chance(0.6) ? mintTransactionId(Date.now(), random.bytes(10), nodeId('a-client')) : undefined;
+  const id = random.chance(0.6)
+    ? mintTransactionId(Date.now(), random.bytes(10), nodeId('a-client'))
+    : undefined;
   const record = (as: TransactionId): Sent => ({
     keyspace: place.keyspace,
     id: as,
     isolation: shot.isolation,
     mutations: whole.mutations,
     checks: shot.checks ?? [],
+    requested: shot.reads ?? [],
     knownBefore,
     snapshot: undefined,
     reads: [],
@@ -59,17 +73,15 @@ export async function sendOneShot(
   const question = questionOf(place.keyspace, whole, id);
   const outcome = await run.commit(place.region, place.keyspace, question);
   const verdict = verdictOf(outcome);
-  const answered = outcome.kind === 'reply' ? (outcome.json.transactionId as TransactionId | undefined) : undefined;
+  const answered =
+    outcome.kind === 'reply' ? (outcome.json.transactionId as TransactionId | undefined) : undefined;
   const written = early ?? (answered === undefined ? undefined : run.write(record(answered), marker));
   if (written === undefined) {
     if (verdict.kind === 'unknown' && verdict.hard) run.anonymous.get(place.keyspace)!.push(marker);
     return verdict;
   }
   run.note(written.sent, verdict);
-  if (verdict.kind === 'committed' && outcome.kind === 'reply') {
-    const answers = outcome.json.reads as any[];
-    answers.forEach((answer, i) => written.sent.reads.push(observedOf(shot.reads![i]!, answer)));
-  }
+  noteReads(written.sent, outcome);
   if (verdict.kind === 'unknown') {
     const again = id === undefined ? undefined : question;
     const unresolved = { written, keyspace: place.keyspace, hard: verdict.hard, region: place.region, again };

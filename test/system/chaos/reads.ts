@@ -10,26 +10,43 @@ import { accountBalance, accounts } from './workload.js';
 const accountRange = prefixRange(keyFromText('account/'));
 
 /** A causal list is at least as new as all that was acknowledged anywhere before, and in it the money is all there. */
-export async function readCausally(run: ChaosRun, place: Place, random: SeededRandom): Promise<undefined> {
+export async function readCausally(
+  run: ChaosRun,
+  place: Place,
+  random: SeededRandom,
+): Promise<'read' | undefined> {
   const known = run.history.known(place.keyspace);
-  const answer = await list(place, { causal: 'true', causalTimeoutMs: String(random.between(200, 3000)) }, {});
-  if (answer === undefined) return;
+  const answer = await list(
+    place,
+    { causal: 'true', causalTimeoutMs: String(random.between(200, 3000)) },
+    {},
+  );
+  if (answer === undefined) return undefined;
   const snapshot = check(run, place.keyspace, answer);
   run.history.count('causal reads');
-  run.history.expect(snapshot >= known, () => `a causal read of ${place.keyspace} at ${snapshot}, known was ${known}`);
+  run.history.expect(
+    snapshot >= known,
+    () => `a causal read of ${place.keyspace} at ${snapshot}, known was ${known}`,
+  );
+  return 'read';
 }
 
 /** What one region acknowledged, another shows to whoever brings the token. */
-export async function readElsewhere(run: ChaosRun, place: Place, random: SeededRandom): Promise<undefined> {
+export async function readElsewhere(
+  run: ChaosRun,
+  place: Place,
+  random: SeededRandom,
+): Promise<'read' | undefined> {
   const before = await list(place, {}, {});
-  if (before === undefined) return;
+  if (before === undefined) return undefined;
   const token = before.headers['meridian-causality'] as string;
   const region = random.pick(run.regions.filter(({ id }) => id !== place.region.id));
   const answer = await list({ ...place, region }, {}, { 'Meridian-Causality': token });
-  if (answer === undefined) return;
+  if (answer === undefined) return undefined;
   const snapshot = check(run, place.keyspace, answer);
   run.history.count('token reads');
   run.history.expect(snapshot >= seqnoOf(token), () => `a read at ${snapshot} with the token ${token}`);
+  return 'read';
 }
 
 async function list(
@@ -37,7 +54,12 @@ async function list(
   more: Record<string, string>,
   headers: Record<string, string>,
 ): Promise<HttpReply | undefined> {
-  const query = new URLSearchParams({ ...rangeJson(accountRange), limit: '1000', encoding: 'base64', ...more });
+  const query = new URLSearchParams({
+    ...rangeJson(accountRange),
+    limit: '1000',
+    encoding: 'base64',
+    ...more,
+  });
   const answer = await region.http.send({ path: `/v1/keyspaces/${keyspace}/keys?${query}`, headers });
   return answer.kind === 'reply' && answer.status === 200 ? answer : undefined;
 }

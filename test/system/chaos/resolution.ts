@@ -1,7 +1,15 @@
 import { eventually } from '../../support/eventually.js';
 import type { HttpOutcome, HttpQuestion } from '../../support/http-client.js';
 import type { SeededRandom } from '../../simulation/world/seeded-random.js';
-import { transactionPath, verdictOf, type ChaosRun, type Keyspace, type Region, type Written } from './run.js';
+import {
+  noteReads,
+  transactionPath,
+  verdictOf,
+  type ChaosRun,
+  type Keyspace,
+  type Region,
+  type Written,
+} from './run.js';
 
 /** How a client that does not know the outcome of its transaction goes about it. */
 type Way = 'resubmit' | 'commit' | 'rollback' | 'ask';
@@ -17,7 +25,11 @@ export interface Unresolved {
 }
 
 /** Finds the outcome out in other regions, however long that takes; counts how unknown outcomes came out. */
-export async function resolveOutcome(run: ChaosRun, unresolved: Unresolved, random: SeededRandom): Promise<void> {
+export async function resolveOutcome(
+  run: ChaosRun,
+  unresolved: Unresolved,
+  random: SeededRandom,
+): Promise<void> {
   const { written, hard, again } = unresolved;
   if (hard) written.unknown = true;
   run.history.count(hard ? 'unknown' : 'refused');
@@ -30,11 +42,13 @@ export async function resolveOutcome(run: ChaosRun, unresolved: Unresolved, rand
   let asked = 0;
   const others = run.regions.filter(({ id }) => id !== unresolved.region.id);
   const settle = async (): Promise<boolean> => {
-    const verdict = verdictOf(await attempt(run, unresolved, { way, region: random.pick(others) }));
+    const outcome = await attempt(run, unresolved, { way, region: random.pick(others) });
+    const verdict = verdictOf(outcome);
     // An id that nobody submits any more stays unknown until it is resolved.
     if (way === 'ask' && ++asked >= 5) way = 'commit';
     if (verdict.kind === 'unknown') return false;
     run.note(written.sent, verdict);
+    if (way === 'resubmit') noteReads(written.sent, outcome);
     if (hard) run.history.count(`unknown, then ${verdict.kind}`);
     return true;
   };

@@ -3,7 +3,7 @@ import { keyFromText, type Key } from '../../../src/model/keys.js';
 import { History, type Sent, type Word } from '../../simulation/workload/history.js';
 import { SeededRandom } from '../../simulation/world/seeded-random.js';
 import { HttpClient, type HttpOutcome, type HttpQuestion } from '../../support/http-client.js';
-import { resultsOf, seqnoOf } from './wire.js';
+import { observedOf, resultsOf, seqnoOf } from './wire.js';
 
 export interface Region {
   readonly id: string;
@@ -12,7 +12,11 @@ export interface Region {
 
 /** What one answer says of the id that it is about. */
 export type Verdict =
-  | { readonly kind: 'committed'; readonly seqno: number; readonly results: readonly (bigint | null)[] | undefined }
+  | {
+      readonly kind: 'committed';
+      readonly seqno: number;
+      readonly results: readonly (bigint | null)[] | undefined;
+    }
   | { readonly kind: 'not-committed'; readonly code: string }
   /** `hard`: COMMIT was sent and may have happened; else the node had no sequencer to give it to. */
   | { readonly kind: 'unknown'; readonly hard: boolean; readonly why: string };
@@ -117,10 +121,18 @@ export function verdictOf(outcome: HttpOutcome): Verdict {
   if (status === 200 && json.state === 'aborted') return { kind: 'not-committed', code: json.code };
   if (status === 200) return { kind: 'unknown', hard: false, why: json.state };
   if (json?.outcome === 'not-committed') return { kind: 'not-committed', code: json.code };
-  if (json?.outcome !== 'unknown') throw new Error(`an answer that cannot be: ${status} ${JSON.stringify(json)}`);
+  if (json?.outcome !== 'unknown')
+    throw new Error(`an answer that cannot be: ${status} ${JSON.stringify(json)}`);
   return { kind: 'unknown', hard: json.code === 'COMMIT_OUTCOME_UNKNOWN', why: json.code };
 }
 
 export function transactionPath(keyspace: string, id: TransactionId | string, action = ''): string {
   return `/v1/keyspaces/${keyspace}/transactions/${id}${action}`;
+}
+
+/** What a one-shot read, as the answer to its COMMIT shows it; nothing where that is an earlier attempt's outcome. */
+export function noteReads(sent: Sent, outcome: HttpOutcome): void {
+  if (outcome.kind !== 'reply' || outcome.status !== 200) return;
+  const answers = outcome.json.reads as any[];
+  answers.forEach((answer, i) => sent.reads.push(observedOf(sent.requested[i]!, answer)));
 }

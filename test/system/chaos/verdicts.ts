@@ -8,7 +8,12 @@ import { pots } from './workload.js';
 export type State = ReadonlyMap<Key, Seen>;
 
 /** What is wrong between what the clients were told and a keyspace's log, executed once more from its beginning. */
-export function judgeLog(run: ChaosRun, keyspace: Keyspace, entries: readonly Uint8Array[], state: State): string[] {
+export function judgeLog(
+  run: ChaosRun,
+  keyspace: Keyspace,
+  entries: readonly Uint8Array[],
+  state: State,
+): string[] {
   const log = new ReplayedLog();
   for (const bytes of entries) log.add(bytes);
   const mine = run.written.filter(({ sent }) => sent.keyspace === keyspace);
@@ -16,7 +21,9 @@ export function judgeLog(run: ChaosRun, keyspace: Keyspace, entries: readonly Ui
     ...log.problems,
     ...mine.flatMap(({ sent }) => checkOutcome(sent, log)),
     ...mine.flatMap(({ sent }) => checkPlace(withVersions(sent, log), log)),
-    ...run.history.readOnly.filter((read) => read.keyspace === keyspace).flatMap((read) => checkRead(read, log)),
+    ...run.history.readOnly
+      .filter((read) => read.keyspace === keyspace)
+      .flatMap((read) => checkRead(read, log)),
     ...strangers(run, mine, keyspace, log),
     ...differences(state, log),
   ].map((problem) => `${keyspace}: ${problem}`);
@@ -25,7 +32,8 @@ export function judgeLog(run: ChaosRun, keyspace: Keyspace, entries: readonly Ui
 /** What is wrong with a keyspace's final state, seen through the API alone. */
 export function judgeState(run: ChaosRun, keyspace: Keyspace, state: State): string[] {
   const problems: string[] = [];
-  const expect = (holds: boolean, otherwise: string): void => void (holds || problems.push(`${keyspace}: ${otherwise}`));
+  const expect = (holds: boolean, otherwise: string): void =>
+    void (holds || problems.push(`${keyspace}: ${otherwise}`));
   const present = new Set([...state.keys()].filter((key) => key.startsWith('marker/')));
   const anonymous = run.anonymous.get(keyspace)!.filter((marker) => present.has(marker)).length;
   let committed = 0;
@@ -37,7 +45,10 @@ export function judgeState(run: ChaosRun, keyspace: Keyspace, state: State): str
     expect(word?.kind !== 'committed' || seen?.version === word.seqno, `${sent.id} is acknowledged and lost`);
     expect(word?.kind !== 'not-committed' || seen === undefined, `${sent.id} is refused and there`);
   }
-  expect(present.size === committed + anonymous, `${present.size} markers of ${committed} + ${anonymous} commits`);
+  expect(
+    present.size === committed + anonymous,
+    `${present.size} markers of ${committed} + ${anonymous} commits`,
+  );
   const counted = state.get(counterKey)?.text;
   expect(counted === `counter ${present.size}`, `${counted} after ${present.size} commits: lost or doubled`);
   const total = pots.reduce((sum, key) => sum + Number(state.get(key)?.text.replace('counter ', '')), 0);
@@ -73,6 +84,7 @@ function differences(state: State, log: ReplayedLog): string[] {
   const problems = replayed
     .filter(({ key, seen }) => state.get(key)?.text !== seen.text || state.get(key)?.version !== seen.version)
     .map(({ key, seen }) => `the log leaves ${key} as ${seen.text}, the store shows ${state.get(key)?.text}`);
-  return replayed.length === state.size ? problems : [...problems, `${state.size} keys, the log leaves ${replayed.length}`];
+  return replayed.length === state.size
+    ? problems
+    : [...problems, `${state.size} keys, the log leaves ${replayed.length}`];
 }
-

@@ -39,12 +39,16 @@ export function readJson(read: ReadRequest): object {
 }
 
 export function checkJson({ key, expect }: Check): object {
-  return { ...keyFields(key), ...(typeof expect === 'string' ? { [expect]: true } : { version: expect.version }) };
+  return {
+    ...keyFields(key),
+    ...(typeof expect === 'string' ? { [expect]: true } : { version: expect.version }),
+  };
 }
 
 /** One read of a one-shot as its answer (with `encoding: base64`) shows it. */
 export function observedOf(read: ReadRequest, answer: any): Observed {
-  if (read.kind === 'key') return { kind: 'key', key: read.key, seen: answer.absent === true ? undefined : seenOf(answer) };
+  if (read.kind === 'key')
+    return { kind: 'key', key: read.key, seen: answer.absent === true ? undefined : seenOf(answer) };
   return observedPage(read.range, answer, read.reverse);
 }
 
@@ -58,7 +62,9 @@ export function observedPage(range: KeyRange, page: any, reverse: boolean): Obse
 }
 
 export function keyOf(entry: any): Key {
-  return entry.key === undefined ? keyFromBytes(Buffer.from(entry.keyBase64, 'base64')) : keyFromText(entry.key);
+  return entry.key === undefined
+    ? keyFromBytes(Buffer.from(entry.keyBase64, 'base64'))
+    : keyFromText(entry.key);
 }
 
 export function seenOf(entry: any): Seen {

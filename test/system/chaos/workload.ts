@@ -6,7 +6,7 @@ import type { Observed, Seen } from '../../simulation/workload/history.js';
 import { interact } from './interactive.js';
 import { sendOneShot, type Place } from './one-shots.js';
 import { readCausally, readElsewhere } from './reads.js';
-import { keyspaces, type ChaosRun, type Verdict } from './run.js';
+import type { ChaosRun, Verdict } from './run.js';
 
 export const accounts = Array.from({ length: 12 }, (_, i) => keyFromText(`account/${i}`));
 export const accountBalance = 1000;
@@ -31,10 +31,14 @@ export function opening(): MutationRequest[] {
   return [...accounts.map((key) => set(key, String(accountBalance))), ...pots.map((key) => sum(key, 0n))];
 }
 
-/** One client in one region: one transaction after another, until the run stops. */
-export async function work(run: ChaosRun, place: Place, random: SeededRandom): Promise<Verdict | undefined> {
-  const { isolation } = { isolation: random.pick<Isolation>(['serializable', 'snapshot']) };
-  const act = random.weighted<() => Promise<Verdict | undefined>>([
+/** One transaction, or one read, of a client; undefined where no COMMIT was sent. */
+export async function work(
+  run: ChaosRun,
+  place: Place,
+  random: SeededRandom,
+): Promise<Verdict | 'read' | undefined> {
+  const isolation = random.pick<Isolation>(['serializable', 'snapshot']);
+  const act = random.weighted<() => Promise<Verdict | 'read' | undefined>>([
     [6, () => sendOneShot(run, place, { isolation, ...anything(random) }, random)],
     [2, () => sendOneShot(run, place, { isolation, mutations: movedSum(random) }, random)],
     [1, () => sendOneShot(run, place, { isolation, mutations: clearedPrefix(random) }, random)],
@@ -45,10 +49,6 @@ export async function work(run: ChaosRun, place: Place, random: SeededRandom): P
     [1, () => readElsewhere(run, place, random)],
   ]);
   return act();
-}
-
-export function placeOf(run: ChaosRun, region: Place['region'], random: SeededRandom): Place {
-  return { region, keyspace: random.pick(keyspaces) };
 }
 
 function anything(random: SeededRandom) {
@@ -88,7 +88,15 @@ function anyMutation(random: SeededRandom): MutationRequest {
     [1, () => set(random.pick(items), `passing ${random.fraction()}`, 1000)],
     [2, () => ({ kind: 'delete', key: random.pick(items) })],
     [3, () => sum(random.pick(numbers), operand)],
-    [1, () => ({ kind: random.pick(['min', 'max'] as const), key: random.pick(numbers), operand, ttlMs: undefined })],
+    [
+      1,
+      () => ({
+        kind: random.pick(['min', 'max'] as const),
+        key: random.pick(numbers),
+        operand,
+        ttlMs: undefined,
+      }),
+    ],
     [0.2, () => sum(random.pick(items), operand)],
     [0.3, () => ({ kind: 'delete', key: random.pick(numbers) })],
   ])();
@@ -114,7 +122,10 @@ function clearedPrefix(random: SeededRandom): MutationRequest[] {
 /** Optimistic: reads outside of any transaction, then writes under a check of what it saw. */
 async function checkedWrite(run: ChaosRun, place: Place, isolation: Isolation, random: SeededRandom) {
   const key = random.pick(items);
-  const query = new URLSearchParams({ startBase64: Buffer.from(key, 'latin1').toString('base64url'), limit: '1' });
+  const query = new URLSearchParams({
+    startBase64: Buffer.from(key, 'latin1').toString('base64url'),
+    limit: '1',
+  });
   const page = await place.region.http.send({ path: `/v1/keyspaces/${place.keyspace}/keys?${query}` });
   if (page.kind !== 'reply' || page.status !== 200) return undefined;
   const found = (page.json.entries as any[]).find((entry) => keyFromText(entry.key ?? '') === key);

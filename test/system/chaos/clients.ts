@@ -1,0 +1,45 @@
+import type { SeededRandom } from '../../simulation/world/seeded-random.js';
+import { eventually } from '../../support/eventually.js';
+import type { Place } from './one-shots.js';
+import { keyspaces, type ChaosRun, type Keyspace, type Region } from './run.js';
+import { work } from './workload.js';
+
+/** Where no COMMIT was taken lately, per run. */
+const closed = new WeakMap<ChaosRun, Set<string>>();
+
+/** One client of one region: one transaction after another, in keyspaces that take writes, until the run stops. */
+export async function beClient(run: ChaosRun, region: Region, random: SeededRandom): Promise<void> {
+  const shut = closed.get(run) ?? new Set<string>();
+  closed.set(run, shut);
+  const openNow = (): Keyspace[] => keyspaces.filter((keyspace) => !shut.has(`${region.id} ${keyspace}`));
+  while (!run.stopping) {
+    await eventually(() => run.stopping || openNow().length > 0, {
+      withinMs: 60_000,
+      what: `a writable ${region.id}`,
+    });
+    if (run.stopping) return;
+    const keyspace = random.pick(openNow());
+    const verdict = await work(run, { region, keyspace }, random);
+    if (verdict === undefined || (verdict !== 'read' && verdict.kind === 'unknown'))
+      leave(run, { region, keyspace }, shut);
+  }
+}
+
+/** The place is tried again when its node says that it would take writes. */
+function leave(run: ChaosRun, { region, keyspace }: Place, shut: Set<string>): void {
+  const name = `${region.id} ${keyspace}`;
+  if (shut.has(name)) return;
+  shut.add(name);
+  const isReady = async (): Promise<boolean> => {
+    const path = `/readyz?for=write&keyspace=${keyspace}`;
+    const answer = await region.http.send({ path, timeoutMs: 1000 });
+    if (run.stopping || (answer.kind === 'reply' && answer.status === 200)) return true;
+    throw new Error(answer.kind === 'reply' ? answer.bytes.toString() : answer.message);
+  };
+  const reopened = eventually(isReady, {
+    withinMs: 60_000,
+    everyMs: 50,
+    what: `${name} to take writes again`,
+  });
+  run.inBackground(reopened.then(() => void shut.delete(name)));
+}
