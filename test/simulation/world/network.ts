@@ -1,18 +1,11 @@
-import { createHash } from 'node:crypto';
 import type { PeerMethod, PeerStream, PeerTransport } from '../../../src/transport/peer-transport.js';
 import type { Incarnation } from './incarnation.js';
 import type { SeededRandom } from './seeded-random.js';
-import { SimConnection } from './sim-connection.js';
+import { SimConnection, type Link, type Wires } from './sim-connection.js';
 import type { Trace } from './trace.js';
 import type { VirtualTime } from './virtual-time.js';
 
 type Acceptor = (stream: PeerStream, from: never) => void;
-
-/** One way from a node to another. */
-export interface Link {
-  readonly latencyMs: number;
-  cut: boolean;
-}
 
 interface Listening {
   readonly life: Incarnation;
@@ -20,7 +13,7 @@ interface Listening {
 }
 
 /** The network of a world: links with latency that can be cut one way, connections that break, no more than that. */
-export class Network {
+export class Network implements Wires {
   readonly time: VirtualTime;
   readonly trace: Trace;
   readonly random: SeededRandom;
@@ -98,9 +91,5 @@ export class Network {
     return [...this.#connections].filter(
       ({ from, to }) => (from === a && to === b) || (from === b && to === a),
     );
-  }
-
-  digest(message: Uint8Array): string {
-    return `${message.length} bytes ${createHash('sha256').update(message).digest('hex').slice(0, 8)}`;
   }
 }

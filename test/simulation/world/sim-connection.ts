@@ -1,11 +1,28 @@
+import { createHash } from 'node:crypto';
 import type { PeerStream } from '../../../src/transport/peer-transport.js';
 import type { Incarnation } from './incarnation.js';
-import type { Network } from './network.js';
+import type { SeededRandom } from './seeded-random.js';
+import type { Trace } from './trace.js';
+import type { VirtualTime } from './virtual-time.js';
 
 /** How long after a cut an end notices that nothing comes back, ms (see the transport's keepalive). */
 const keepaliveMsMin = 2500;
 const keepaliveMsMax = 5500;
 const highWaterBytes = 64 * 1024;
+
+/** One way from a node to another. */
+export interface Link {
+  readonly latencyMs: number;
+  cut: boolean;
+}
+
+/** What a connection runs over. */
+export interface Wires {
+  readonly time: VirtualTime;
+  readonly trace: Trace;
+  readonly random: SeededRandom;
+  link(from: string, to: string): Link;
+}
 
 export interface Accepting {
   readonly life: Incarnation;
@@ -23,14 +40,14 @@ export class SimConnection {
   readonly from: string;
   readonly to: string;
   readonly name: string;
-  readonly network: Network;
+  readonly network: Wires;
   onOver: () => void = () => {};
   readonly #openerEnd: SimEnd;
   readonly #acceptorEnd: SimEnd;
   readonly #accepting: () => Accepting | undefined;
 
   constructor(
-    network: Network,
+    network: Wires,
     who: { readonly name: string; readonly opener: Incarnation; readonly to: string },
     accepting: () => Accepting | undefined,
   ) {
@@ -234,7 +251,7 @@ class SimEnd implements PeerStream {
     if (parcel.kind === 'open') return this.#connection.arrive();
     if (parcel.kind === 'close') return this.peer.endAfterReading(parcel.reason);
     if (this.peer.#over || this.peer.life?.alive !== true) return;
-    network.trace.add(`${this.#connection.name}: ${this.node} sent ${network.digest(parcel.bytes)}`);
+    network.trace.add(`${this.#connection.name}: ${this.node} sent ${digest(parcel.bytes)}`);
     this.peer.#inbox.push(parcel.bytes);
     this.peer.#readOn();
   }
@@ -285,4 +302,8 @@ class SimEnd implements PeerStream {
     this.#onClose = undefined;
     this.life?.after(0, () => listener(reason));
   }
+}
+
+function digest(message: Uint8Array): string {
+  return `${message.length} bytes ${createHash('sha256').update(message).digest('hex').slice(0, 8)}`;
 }
