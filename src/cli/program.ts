@@ -6,6 +6,7 @@ import { start } from './commands/start.js';
 import { status, type StatusOptions } from './commands/status.js';
 import type { NodeOptions } from './configuration.js';
 import { CommandError, type CliContext } from './context.js';
+import { errorText } from './error-text.js';
 import { exitCodes, type ExitCode } from './exit-codes.js';
 
 /** Runs one command line (without node and script) to its exit code; what went wrong is said on standard error. */
@@ -21,7 +22,7 @@ export async function runCommandLine(
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    context.terminal.say(error instanceof Error ? error.message : String(error));
+    context.terminal.say(errorText(error));
     return error instanceof CommandError ? error.exitCode : exitCodes.error;
   }
 }
