@@ -82,6 +82,8 @@ export class OpenTransaction implements InteractiveTransaction {
     this.#reading += 1;
     try {
       const page = await readPageWithOwnWrites(this.#store, this.#buffer, range, options);
+      // What COMMIT did not know of cannot have been certified.
+      if (this.#ended !== undefined) return { ok: false, failure: endedFailure(this.id, this.#ended) };
       const scanned = scannedRange(range, page, options.reverse);
       const bytes = scanned.start.length + (scanned.end?.length ?? 0) + 8;
       const full = this.#remember(bytes, () => this.#readRanges.push(scanned));

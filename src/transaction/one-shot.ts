@@ -11,7 +11,7 @@ import { gtidOf, type KeyspaceContext } from './context.js';
 import { tooManyDeleted } from './deleted-ranges.js';
 import { awaitFreshness, awaitSeqno, awaitTail } from './freshness.js';
 import type { Check, Committed, ReadAnswer, TransactRequest } from './service.js';
-import { readPage, scannedRange } from './snapshot-reads.js';
+import { entryBytes, readPage, scannedRange } from './snapshot-reads.js';
 import { invalidKey, invalidMutation, invalidRange, tooLarge } from './validation.js';
 import { WriteBuffer } from './write-buffer.js';
 import { buildSubmission } from './write-set-builder.js';
@@ -52,7 +52,7 @@ async function judgeAndCommit(
   let snapshot = context.store.snapshot();
   try {
     let judged = await judge(snapshot, request);
-    if (judged.failure !== undefined && judged.mayBeStale) {
+    if (judged.failure !== undefined && judged.mayBeStale && request.mutations.length > 0) {
       const waited = await awaitTail(context, request.timeoutMs);
       if (!waited.ok) return { ok: false, failure: ofTheId(request, waited.failure) };
       snapshot.release();
@@ -62,7 +62,11 @@ async function judgeAndCommit(
     if (judged.failure !== undefined) return await refuse(context, request, id, judged.failure);
     const tooMany = await tooManyDeleted(snapshot, request.mutations);
     if (tooMany !== undefined) return { ok: false, failure: ofTheId(request, tooMany) };
-    const { answers, keys, ranges } = await read(snapshot, request);
+    const { answers, keys, ranges, bytes } = await read(snapshot, request);
+    if (bytes > limits.pageBytesMax) {
+      const tooMuch = tooLarge('bytes of the values read', bytes, limits.pageBytesMax);
+      return { ok: false, failure: ofTheId(request, tooMuch) };
+    }
     if (request.mutations.length === 0) {
       const { seqno } = snapshot.head;
       return succeed({ transactionId: id, gtid: gtidOf(snapshot), seqno, results: [], reads: answers });
@@ -169,21 +173,27 @@ export function typeMismatch(key: Key): Failure {
   return failure('TYPE_MISMATCH', message, { details: { key: describeKey(key) } });
 }
 
+/** Stops where `bytes` is above `limits.pageBytesMax`: then the answers are not all. */
 async function read(snapshot: StoreSnapshot, request: TransactRequest) {
   const answers: ReadAnswer[] = [];
   const keys = new Set<Key>();
   const ranges: KeyRange[] = [];
+  let bytes = 0;
   for (const wanted of request.reads) {
+    if (bytes > limits.pageBytesMax) break;
     if (wanted.kind === 'key') {
+      const value = snapshot.get(wanted.key);
       keys.add(wanted.key);
-      answers.push({ kind: 'key', key: wanted.key, value: snapshot.get(wanted.key) });
+      answers.push({ kind: 'key', key: wanted.key, value });
+      bytes += value === undefined ? 0 : entryBytes({ key: wanted.key, value });
       continue;
     }
-    const page = await readPage(snapshot, wanted.range, wanted);
+    const page = await readPage(snapshot, wanted.range, { ...wanted, bytesMax: limits.pageBytesMax - bytes });
     ranges.push(scannedRange(wanted.range, page, wanted.reverse));
     answers.push({ kind: 'range', ...page });
+    for (const entry of page.entries) bytes += entryBytes(entry);
   }
-  return { answers, keys, ranges };
+  return { answers, keys, ranges, bytes };
 }
 
 /** Refused by this node. Where another copy of the id may exist, only a tombstone lets it say `not-committed`. */

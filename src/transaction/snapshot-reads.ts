@@ -14,15 +14,17 @@ export interface PageOptions {
   /** Entries at the most, 1 or more. */
   readonly limit: number;
   readonly reverse: boolean;
+  /** Of keys and values; `limits.pageBytesMax` when it is not given. */
+  readonly bytesMax?: number;
 }
 
-/** Reads a page of a range: as many entries as fit the limit and `limits.pageBytesMax`, one at least. */
+/** Reads a page of a range: as many entries as fit the limit and the bytes, one at least. */
 export async function readPage(
   snapshot: StoreSnapshot,
   range: KeyRange,
   options: PageOptions,
 ): Promise<RangeRead> {
-  const page = new Page(options.limit);
+  const page = new Page(options);
   for await (const entries of snapshot.scan(range, { reverse: options.reverse })) {
     for (const entry of entries) if (!page.add(entry)) return page.endingEarly(range, options.reverse);
   }
@@ -37,7 +39,7 @@ export async function readPageWithOwnWrites(
   options: PageOptions,
 ): Promise<RangeRead> {
   if (!buffer.touchesRange(range)) return readPage(snapshot, range, options);
-  const page = new Page(options.limit);
+  const page = new Page(options);
   for await (const entry of merged(snapshot, buffer, range, options.reverse)) {
     const value = buffer.overlay(entry.key, entry.value);
     if (value !== undefined && !page.add({ key: entry.key, value }))
@@ -71,17 +73,18 @@ async function* merged(
 class Page {
   readonly entries: ScannedEntry[] = [];
   readonly #limit: number;
+  readonly #bytesMax: number;
   #bytes = 0;
 
-  constructor(limit: number) {
+  constructor({ limit, bytesMax = limits.pageBytesMax }: PageOptions) {
     this.#limit = limit;
+    this.#bytesMax = bytesMax;
   }
 
   /** False when the entry belongs to the next page. */
   add(entry: ScannedEntry): boolean {
-    const { value } = entry.value;
-    const bytes = entry.key.length + (value.kind === 'bytes' ? value.bytes.length : 8);
-    const isFull = this.entries.length >= this.#limit || this.#bytes + bytes > limits.pageBytesMax;
+    const bytes = entryBytes(entry);
+    const isFull = this.entries.length >= this.#limit || this.#bytes + bytes > this.#bytesMax;
     if (isFull && this.entries.length > 0) return false;
     this.entries.push(entry);
     this.#bytes += bytes;
@@ -93,6 +96,11 @@ class Page {
     const rest = reverse ? { start: range.start, end: last } : { start: keyAfter(last), end: range.end };
     return { entries: this.entries, rest };
   }
+}
+
+/** Bytes of an entry's key and value. */
+export function entryBytes({ key, value: { value } }: ScannedEntry): number {
+  return key.length + (value.kind === 'bytes' ? value.bytes.length : 8);
 }
 
 /** The part of `range` that a page has scanned: what it read, absent keys included. */

@@ -1,4 +1,5 @@
 import type { NodeId } from '../../src/model/ids.js';
+import { limits } from '../../src/model/limits.js';
 import type { Timers } from '../../src/runtime/runtime.js';
 import { CloseNotice } from '../../src/transport/close-notice.js';
 import type { PeerMethod, PeerStream, PeerTransport } from '../../src/transport/peer-transport.js';
@@ -127,6 +128,10 @@ class End implements PeerStream {
 
   send(message: Uint8Array): boolean {
     if (this.#notice.closed) return false;
+    if (message.length > limits.peerMessageBytesMax) {
+      this.close('a message above the limit');
+      return false;
+    }
     this.#link.pass(() => this.other.#arrive(message));
     return true;
   }
