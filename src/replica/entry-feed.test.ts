@@ -45,7 +45,7 @@ class Played {
 }
 
 function feedOf(store: KeyspaceStore) {
-  const feed = new EntryFeed(name, store, runtime);
+  const feed = new EntryFeed(store, runtime);
   feeds.push(feed);
   const network = new ControlledNetwork(runtime.timers);
   const source = network.transport(nodeId('source'));
@@ -147,7 +147,7 @@ it('an entry that is applied in the very turn in which the follower has caught u
     head.position = 2;
     listener([{ entry: decodeEntryHeader(entries[1]!), bytes: entries[1]! } as never], head as never);
   };
-  const feed = new EntryFeed(name, store, runtime);
+  const feed = new EntryFeed(store, runtime);
   feeds.push(feed);
   const hello = { keyspaceId: uuidToBytes(keyspaceId), nextPosition: 1, hash: Buffer.alloc(32) };
   feed.serve(stream, { type: 'hello', keyspace: name, node: 'f', ...hello });

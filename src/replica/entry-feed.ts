@@ -1,4 +1,4 @@
-import { logPosition, uuidToBytes, type KeyspaceName } from '../model/ids.js';
+import { logPosition, uuidToBytes } from '../model/ids.js';
 import { limits } from '../model/limits.js';
 import { every, type Runtime } from '../runtime/runtime.js';
 import type { AppliedEntry, KeyspaceStore } from '../storage/store.js';
@@ -23,13 +23,11 @@ export type FollowerPositions = ReadonlyMap<string, number>;
  */
 export class EntryFeed {
   readonly #store: KeyspaceStore;
-  readonly #keyspace: KeyspaceName;
   readonly #runtime: Runtime;
   readonly #followers = new Set<FollowerStream>();
   readonly #unsubscribe: () => void;
 
-  constructor(keyspace: KeyspaceName, store: KeyspaceStore, runtime: Runtime) {
-    this.#keyspace = keyspace;
+  constructor(store: KeyspaceStore, runtime: Runtime) {
     this.#store = store;
     this.#runtime = runtime;
     this.#unsubscribe = store.onApplied((applied) => {
@@ -51,10 +49,7 @@ export class EntryFeed {
     };
     stream.send(encodeEntriesFromSource(welcome));
     if (refused !== undefined) {
-      this.#runtime.logger.warn(
-        { keyspace: this.#keyspace, follower: hello.node, refused },
-        'a follower is refused',
-      );
+      this.#runtime.logger.warn({ follower: hello.node, refused }, 'a follower is refused');
       return stream.close(refused);
     }
     const follower = new FollowerStream(stream, hello, this.#store, this.#runtime);

@@ -97,7 +97,7 @@ export class Follower {
       nextPosition: head.position + 1,
       hash: head.chainHash,
     } as const;
-    runtime.logger.debug({ keyspace, source, nextPosition: hello.nextPosition }, 'following');
+    runtime.logger.debug({ source, nextPosition: hello.nextPosition }, 'following');
     stream.send(encodeEntriesFromFollower(hello));
   }
 
@@ -161,13 +161,13 @@ export class Follower {
 
   /** False when the queue was given up: the stream is dialled again from where the store then stands. */
   async #applyGroup(group: readonly Uint8Array[]): Promise<boolean> {
-    const { store, runtime, keyspace } = this.#ports;
+    const { store, runtime } = this.#ports;
     try {
       await store.apply(group);
       return true;
     } catch (error) {
       this.#abandonStream();
-      runtime.logger.error({ error, keyspace }, 'entries were not applied');
+      runtime.logger.error({ error }, 'entries were not applied');
       if (error instanceof ApplyFailed) await this.#recover();
       else this.#inconsistent((error as Error).message);
       return false;
@@ -184,7 +184,7 @@ export class Follower {
   }
 
   async #recover(): Promise<void> {
-    const { store, runtime, keyspace } = this.#ports;
+    const { store, runtime } = this.#ports;
     while (!this.#stopped) {
       this.#state = { kind: 'catching-up', detail: 'the store failed to write and is being reopened' };
       await delay(runtime.timers, recoverMs);
@@ -192,7 +192,7 @@ export class Follower {
         await store.recover();
         return;
       } catch (error) {
-        runtime.logger.error({ error, keyspace }, 'the store cannot be reopened');
+        runtime.logger.error({ error }, 'the store cannot be reopened');
       }
     }
   }
@@ -210,10 +210,7 @@ export class Follower {
 
   #inconsistent(detail: string): void {
     this.#state = { kind: 'inconsistent', detail, sinceMs: this.#ports.runtime.clock.nowMs() };
-    this.#ports.runtime.logger.error(
-      { keyspace: this.#ports.keyspace, detail },
-      'this node stops serving the keyspace',
-    );
+    this.#ports.runtime.logger.error({ detail }, 'this node stops serving the keyspace');
   }
 
   #lost(detail: string): void {

@@ -107,14 +107,14 @@ export class Sequencer {
   }
 
   async #takeOver(): Promise<void> {
-    const { runtime, keyspace } = this.#ports;
+    const { runtime } = this.#ports;
     while (!this.#stopped && this.#state.kind === 'waiting') {
       const why = await this.#tryToLead().catch(
         (error: unknown) => `the role cannot be taken: ${String(error)}`,
       );
       if (why === undefined) return;
       if (this.#state.kind === 'waiting' && this.#state.why !== why) {
-        runtime.logger.warn({ keyspace, why }, 'not sequencing');
+        runtime.logger.warn({ why }, 'not sequencing');
         this.#setState({ kind: 'waiting', why });
       }
       await delay(runtime.timers, retryLeadMs);
@@ -123,7 +123,7 @@ export class Sequencer {
 
   /** Undefined when it now serves, else what is in the way. */
   async #tryToLead(): Promise<string | undefined> {
-    const { log, store, runtime, keyspace, warmIndex } = this.#ports;
+    const { log, store, runtime, warmIndex } = this.#ports;
     const inTheWay = (await this.#compareWithPeers()) ?? this.#clock.whyNotLead(store.head.logTimeMs);
     if (inTheWay !== undefined) return inTheWay;
     if (this.#stopped) return 'stopped before taking the role';
@@ -143,7 +143,7 @@ export class Sequencer {
       return 'deposed at the barrier';
     if (this.#stopped || this.#isHalted()) return 'stopped while taking the role';
     this.#term = { tip, fence: led.fence, index };
-    runtime.logger.info({ keyspace, epoch: tip.epoch, position: tip.position }, 'sequencing');
+    runtime.logger.info({ epoch: tip.epoch, position: tip.position }, 'sequencing');
     this.#setState({ kind: 'serving' });
     return undefined;
   }
@@ -172,10 +172,7 @@ export class Sequencer {
 
   #halt(why: string): void {
     if (this.#isHalted()) return;
-    this.#ports.runtime.logger.error(
-      { keyspace: this.#ports.keyspace, why },
-      'histories differ: nobody may write',
-    );
+    this.#ports.runtime.logger.error({ why }, 'histories differ: nobody may write');
     this.#setState({ kind: 'halted', why });
   }
 
@@ -233,7 +230,7 @@ export class Sequencer {
     try {
       while (this.#queue.length > 0 && this.#state.kind === 'serving') await this.#appendOne();
     } catch (error) {
-      this.#ports.runtime.logger.error({ error, keyspace: this.#ports.keyspace }, 'an append failed');
+      this.#ports.runtime.logger.error({ error }, 'an append failed');
       this.#stepDown('the log failed');
     } finally {
       this.#appending = false;

@@ -61,7 +61,7 @@ export class KeyspaceNode {
     store.onApplied((applied) => {
       for (const { entry } of applied) recordEntry(index, entry);
     });
-    this.feed = new EntryFeed(name, store, runtime);
+    this.feed = new EntryFeed(store, runtime);
     this.link = new SequencerLink(self, store, runtime);
     const commits = new PendingCommits(this.link, store, runtime);
     this.commits = commits;

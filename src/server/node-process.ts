@@ -71,8 +71,9 @@ export async function startNode({ cluster, node, logger }: StartOptions): Promis
     await meridian.start();
     await server.listen({ host: node.http.listen.host, port: node.http.listen.port });
   } catch (error) {
-    await server.close();
-    await meridian.stop();
+    // What stopping then meets is of no interest beside the reason.
+    await server.close().catch(() => undefined);
+    await meridian.stop().catch(() => undefined);
     throw error;
   }
   const cancelNotes = every(runtime.timers, notePeriodMs, noteHeads);
