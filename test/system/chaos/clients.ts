@@ -14,7 +14,7 @@ export async function beClient(run: ChaosRun, region: Region, random: SeededRand
   const openNow = (): Keyspace[] => keyspaces.filter((keyspace) => !shut.has(`${region.id} ${keyspace}`));
   while (!run.stopping) {
     await eventually(() => run.stopping || openNow().length > 0, {
-      withinMs: 60_000,
+      withinMs: 150_000,
       what: `a writable ${region.id}`,
     });
     if (run.stopping) return;
@@ -37,7 +37,7 @@ function leave(run: ChaosRun, { region, keyspace }: Place, shut: Set<string>): v
     throw new Error(answer.kind === 'reply' ? answer.bytes.toString() : answer.message);
   };
   const reopened = eventually(isReady, {
-    withinMs: 60_000,
+    withinMs: 150_000,
     everyMs: 50,
     what: `${name} to take writes again`,
   });

@@ -6,10 +6,13 @@ import { keyspaces, type ChaosRun, type Keyspace } from './run.js';
 
 /** Kills nodes with SIGKILL, mostly one, now and then more at once, and starts each again at once, until the run stops. */
 export async function killNodes(run: ChaosRun, cluster: TestCluster, random: SeededRandom): Promise<void> {
+  let waiting: LocalNode[] = [];
   while (!run.stopping) {
     await someCommits(run, random.between(10, 60));
     if (run.stopping) return;
-    const first = random.pick(cluster.nodes);
+    // All in turn, in an order that changes: each is killed as often as the others.
+    if (waiting.length === 0) waiting = shuffled(cluster.nodes, random);
+    const first = waiting.pop()!;
     const others = cluster.nodes.filter((node) => node !== first).slice(0, random.pick([0, 0, 0, 1, 1, 2]));
     if (random.chance(0.8)) await commitsInFlight(run, homedAt(cluster, first.id), first.region);
     await Promise.all([first, ...others].map((node) => killOne(run, node, homedAt(cluster, node.id))));
@@ -24,6 +27,13 @@ async function killOne(run: ChaosRun, node: LocalNode, keyspace: Keyspace): Prom
   if (hit > 0) run.history.count('kills of a home with commits in flight');
   await killed;
   await node.start();
+}
+
+function shuffled<T>(all: readonly T[], random: SeededRandom): T[] {
+  return all
+    .map((one) => ({ one, at: random.fraction() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ one }) => one);
 }
 
 function homedAt(cluster: TestCluster, node: string): Keyspace {
