@@ -14,9 +14,10 @@ import {
   textOf,
   valueOf,
 } from '../../test/support/requests.js';
+import type { Result } from '../model/errors.js';
 import type { TransactionId } from '../model/ids.js';
 import { limits } from '../model/limits.js';
-import type { BeginOptions, InteractiveTransaction, MutationRequest } from './service.js';
+import type { BeginOptions, Committed, InteractiveTransaction, MutationRequest } from './service.js';
 
 let cluster: InProcessCluster;
 beforeAll(async () => {
@@ -173,7 +174,7 @@ describe('COMMIT', () => {
   it('twice, also at the same time, returns the first outcome and commits once', async () => {
     const t = await begin();
     valueOf(await t.mutate(add('once')));
-    const answers = await Promise.all([commit(t.id), commit(t.id)]);
+    const answers: Result<Committed>[] = await Promise.all([commit(t.id), commit(t.id)]);
     answers.push(await commit(t.id));
     expect(new Set(answers.map((answer) => valueOf(answer).gtid)).size).toBe(1);
     expect(valueOf(answers[2]!).results).toEqual([1n]);

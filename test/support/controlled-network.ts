@@ -49,7 +49,10 @@ export class ControlledNetwork {
     };
   }
 
-  /** What `from` sends to `to` waits until `release`; both directions of a stream have their own. */
+  /**
+   * What `from` sends to `to` waits until `release`; both directions of a stream have their own. Of a stream to itself it
+   * is the accepting side, which sends the bulk.
+   */
   hold(from: string, to: string, method: PeerMethod): void {
     this.#link(from, to, method).held ??= [];
   }
@@ -97,7 +100,7 @@ export class ControlledNetwork {
   }
 
   #open(from: NodeId, to: NodeId, method: PeerMethod): PeerStream {
-    const opener = new End(this.#timers, this.#link(from, to, method));
+    const opener = new End(this.#timers, from === to ? new Link() : this.#link(from, to, method));
     const acceptor = new End(this.#timers, this.#link(to, from, method));
     opener.other = acceptor;
     acceptor.other = opener;

@@ -1,5 +1,4 @@
-import type { Result } from '../../src/model/errors.js';
-import type { Failure } from '../../src/model/errors.js';
+import type { Failure, Result } from '../../src/model/errors.js';
 import { keyFromText, type Key } from '../../src/model/keys.js';
 import type { VersionedValue } from '../../src/model/value.js';
 import type { Freshness, MutationRequest, TransactRequest } from '../../src/transaction/service.js';
@@ -57,7 +56,7 @@ export function valueOf<T>(result: Result<T>): T {
 }
 
 /** The failure of a result that must be one. */
-export function failureOf<T>(result: Result<T>): Failure {
+export function failureOf(result: Result<unknown>): Failure {
   if (result.ok) throw new Error('it succeeded');
   return result.failure;
 }
