@@ -70,7 +70,8 @@ async function run(options: Options): Promise<number> {
     stderr.write(`${error.message}\n`);
     return 1;
   } finally {
-    if (options.keep === true) say(`The data stays in ${directory}`);
+    if (options.keep === true)
+      say(`The data stays; to serve it again: node dist/src/local/main.js --data ${directory}`);
     else await rm(directory, { recursive: true, force: true });
   }
 }
@@ -91,8 +92,12 @@ async function demonstrate(options: Options, dataDirectory: string): Promise<num
     const report = await runDemo(cluster, cities, settings);
     const findings = judge(report);
     say(`\n${loadText(report)}\n\n${reportText(report, findings, paint)}`);
-    say(holds(findings) ? paint('green', 'The regions agree.') : paint('red', 'Something differs.'));
-    return holds(findings) ? 0 : 1;
+    if (holds(findings)) {
+      say(paint('green', 'The regions agree.'));
+      return 0;
+    }
+    say(`${paint('red', 'Something differs.')} With --keep, the data and the logs of the nodes stay.`);
+    return 1;
   } finally {
     await cluster.stop();
   }
