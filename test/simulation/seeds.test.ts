@@ -26,6 +26,8 @@ const sometimes = [
   'orderly restarts',
   'home crashes with commits in flight',
   'partitions',
+  'frozen nodes',
+  'TRANSACTION_EXPIRED',
   'broken connections',
   'clock changes',
   'failing writes',

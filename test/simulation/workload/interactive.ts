@@ -34,7 +34,7 @@ class Session {
     const freshness = client.pickFreshness(keyspace);
     const promised = client.promise(node, keyspace, freshness);
     const begun = await client.call(node, keyspace, (service) =>
-      service.begin({ ...freshness, isolation, idleTimeoutMs: undefined }),
+      service.begin({ ...freshness, isolation, idleTimeoutMs: client.random.chance(0.05) ? 25 : undefined }),
     );
     if (begun === lost) return undefined;
     if (!begun.ok) return void client.history.count(begun.failure.code);

@@ -30,6 +30,8 @@ export class Faults {
         [3, () => this.#crash(random.pick(this.#world.nodes))],
         [3, () => this.#world.spawn(this.#crashBusyHome())],
         [1, () => this.#world.spawn(this.#restart(random.pick(this.#world.nodes)))],
+        [1, () => this.#freeze(random.pick(this.#world.nodes))],
+        [0.3, () => this.#world.nodes.forEach((node) => this.#crash(node))],
         [2, () => this.#partition()],
         [3, () => this.#breakConnections()],
         [2, () => this.#skew()],
@@ -101,6 +103,23 @@ export class Faults {
     this.#world.time.after(this.#random.between(200, 14_000), () => network.heal());
   }
 
+  /** As by SIGSTOP; when it lasts, the others' pings go unanswered. */
+  #freeze(node: SimNode): void {
+    if (node.running === undefined) return;
+    const forMs = this.#random.between(100, 7000);
+    this.#world.trace.add(`${node.id} freezes for ${forMs} ms`);
+    node.freeze(forMs);
+    this.#history.count('frozen nodes');
+    if (forMs < 2500) return;
+    const { network, nodes } = this.#world;
+    for (const other of nodes) {
+      if (other === node) continue;
+      network.cut(node.id, other.id);
+      network.cut(other.id, node.id);
+    }
+    this.#world.time.after(forMs, () => network.heal());
+  }
+
   #breakConnections(): void {
     const [a, b] = [this.#random.pick(this.#world.nodes), this.#random.pick(this.#world.nodes)];
     this.#world.network.breakConnections(a.id, b.id);
@@ -109,7 +128,8 @@ export class Faults {
 
   #skew(): void {
     const node = this.#random.pick(this.#world.nodes);
-    node.wall.skewMs = this.#random.between(-4000, 4000);
+    const furthestMs = this.#random.chance(0.2) ? 15_000 : 4000;
+    node.wall.skewMs = this.#random.between(-furthestMs, furthestMs);
     this.#world.trace.add(`${node.id}: its clock is ${node.wall.skewMs} ms off`);
     this.#history.count('clock changes');
   }
@@ -118,7 +138,9 @@ export class Faults {
     const node = this.#random.pick(this.#world.nodes);
     const keyspace = this.#random.pick(keyspaceNames);
     const fault = this.#random.pick(['lost', 'written', 'poisoned'] as const);
-    node.disks.get(keyspace)!.faults.push(fault);
+    const disk = node.disks.get(keyspace)!;
+    disk.faults.push(fault);
+    if (this.#random.chance(0.3)) disk.openFaults.push(new Error('injected: the disk does not open'));
     this.#world.trace.add(`${node.id}/${keyspace}: the next write fails: ${fault}`);
     this.#history.count('failing writes');
   }

@@ -21,6 +21,7 @@ export class Incarnation {
   readonly #time: VirtualTime;
   readonly #mourners = new Set<() => void>();
   #alive = true;
+  #frozenUntilMs = 0;
 
   constructor(
     node: string,
@@ -49,9 +50,21 @@ export class Incarnation {
   }
 
   after(delayMs: number, action: () => void): () => void {
-    return this.#time.after(delayMs, () => {
-      if (this.#alive) action();
+    let cancel = this.#time.after(delayMs, () => {
+      if (!this.#alive) return;
+      if (!this.frozen) action();
+      else cancel = this.after(this.#frozenUntilMs - this.#time.nowMs, action);
     });
+    return () => cancel();
+  }
+
+  /** The process stands still, as under SIGSTOP; what falls due meanwhile comes after it, in order. */
+  freeze(forMs: number): void {
+    this.#frozenUntilMs = Math.max(this.#frozenUntilMs, this.#time.nowMs + forMs);
+  }
+
+  get frozen(): boolean {
+    return this.#time.nowMs < this.#frozenUntilMs;
   }
 
   /** Called at the death, once; at once when it is dead already. Returns its removal. */

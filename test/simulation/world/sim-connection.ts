@@ -257,6 +257,7 @@ class SimEnd implements PeerStream {
   }
 
   #readOn(): void {
+    if (this.life?.frozen === true) return void this.life.after(0, () => this.#readOn());
     while (!this.#paused && !this.#over && this.#onMessage !== undefined && this.life?.alive === true) {
       const message = this.#inbox.shift();
       if (message === undefined) return;

@@ -74,6 +74,7 @@ export class SimNode {
     const life = this.#newLife();
     this.#life = life;
     this.#network.trace.add(`${this.id} starts`);
+    for (const disk of this.disks.values()) disk.openFaults.length = 0;
     const { nodes, keyspaces } = this.#plan;
     const node = await MeridianNode.open({
       cluster: 'simulated',
@@ -101,6 +102,10 @@ export class SimNode {
     this.#life = undefined;
     this.#running = undefined;
     for (const disk of this.disks.values()) disk.crash();
+  }
+
+  freeze(forMs: number): void {
+    this.#life?.freeze(forMs);
   }
 
   /** An orderly end, as by SIGTERM. Whoever has a call under way gets an answer or none. */
