@@ -93,14 +93,14 @@ it('positions that followers say are synced are known', async () => {
 });
 
 it.each([
-  ['another history', 'HISTORY_MISMATCH', 1, undefined, Buffer.alloc(16, 5)],
-  ['another entry at its place', 'HISTORY_MISMATCH', 2, Buffer.alloc(32, 5), undefined],
-  ['a place ahead of the log', 'HISTORY_MISMATCH', 9, Buffer.alloc(32, 5), undefined],
-] as const)('a follower with %s is refused and sent nothing', async (_, code, next, hash, history) => {
+  ['another history', 1, undefined, Buffer.alloc(16, 5)],
+  ['another entry at its place', 2, Buffer.alloc(32, 5), undefined],
+  ['a place ahead of the log', 9, Buffer.alloc(32, 5), undefined],
+] as const)('a follower with %s is refused and sent nothing', async (_, next, hash, history) => {
   const { store } = await withEntries(2);
   const follower = feedOf(store).follow(next, hash ?? store.chainHashAt(next - 1)!, history);
   await eventually(() => follower.closed !== undefined);
-  expect(follower.refused).toBe(code);
+  expect(follower.refused).toBe('HISTORY_MISMATCH');
   expect(follower.positions).toEqual([]);
 });
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { ManualTime } from '../../test/support/manual-time.js';
+import { nextTurn } from '../../test/support/turn.js';
 import type { Tail } from './sequencer-link.js';
 import { TailReader } from './tail-reader.js';
 
@@ -17,7 +18,7 @@ function asked(readersMax = 100) {
   };
   const turn = async (): Promise<void> => {
     time.advance(0);
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   };
   return { tails, answers, told, read, turn };
 }

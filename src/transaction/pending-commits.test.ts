@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManualTime } from '../../test/support/manual-time.js';
 import { idAt } from '../../test/support/sequenced.js';
+import { nextTurn } from '../../test/support/turn.js';
 import { seqno, uuidToBytes, type TransactionId } from '../model/ids.js';
 import { limits } from '../model/limits.js';
 import type { LoggedOutcome } from '../model/outcome.js';
@@ -77,7 +78,6 @@ class Node {
   }
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const committed: LoggedOutcome = { kind: 'committed', seqno: seqno(7), contentHash: hash, results: [null] };
 const conflict = {
   kind: 'aborted',
@@ -91,10 +91,10 @@ describe('a commit', () => {
     const node = new Node();
     const told = node.submit(id(1));
     node.verdict(id(1), { kind: 'committed', seqno: 7 });
-    await turn();
+    await nextTurn();
     expect(told.settled).toBeUndefined();
     node.applied(id(1), committed);
-    await turn();
+    await nextTurn();
     expect(told.settled).toMatchObject({ kind: 'logged', outcome: committed });
     expect(node.commits.size).toBe(0);
   });
@@ -105,7 +105,7 @@ describe('a commit', () => {
     node.link.serving = false;
     const told = node.submit(id(1));
     const other = node.submit(id(1), { contentHash: contentHashOf(['another']) });
-    await turn();
+    await nextTurn();
     expect(told.settled).toEqual({ kind: 'logged', outcome: committed });
     expect(other.settled).toEqual({ kind: 'reused', seqno: 7 });
     expect(node.sent).toEqual([]);
@@ -115,7 +115,7 @@ describe('a commit', () => {
     const node = new Node();
     const told = node.submit(id(1));
     node.applied(id(1), { ...committed, contentHash: contentHashOf(['another']) });
-    await turn();
+    await nextTurn();
     expect(told.settled).toEqual({ kind: 'reused', seqno: 7 });
   });
 });
@@ -126,7 +126,7 @@ describe('duplicates', () => {
     const told = [node.submit(id(1)), node.submit(id(1), { mayBeRetry: true })];
     expect(node.sent).toHaveLength(1);
     node.applied(id(1), committed);
-    await turn();
+    await nextTurn();
     for (const { settled } of told) expect(settled).toMatchObject({ kind: 'logged', outcome: committed });
   });
 
@@ -135,10 +135,10 @@ describe('duplicates', () => {
     node.submit(id(1));
     const other = node.submit(id(1), { contentHash: contentHashOf(['another']) });
     const resolution = node.submit(id(1), { contentHash: undefined });
-    await turn();
+    await nextTurn();
     expect(other.settled).toEqual({ kind: 'reused', seqno: undefined });
     node.applied(id(1), committed);
-    await turn();
+    await nextTurn();
     expect(resolution.settled).toMatchObject({ kind: 'logged' });
   });
 
@@ -147,11 +147,11 @@ describe('duplicates', () => {
     const first = node.submit(id(1));
     node.submit(id(1));
     node.verdict(id(1), conflict);
-    await turn();
+    await nextTurn();
     expect(first.settled).toBeUndefined();
     expect(node.sent.map(({ retry }) => retry)).toEqual([false, true]);
     node.verdict(id(1), { ...conflict, tombstone: true });
-    await turn();
+    await nextTurn();
     expect(first.settled).toMatchObject({ kind: 'logged', outcome: { kind: 'aborted' } });
   });
 });
@@ -161,7 +161,7 @@ describe('an abort without a tombstone', () => {
     const node = new Node();
     const told = node.submit(id(1));
     node.verdict(id(1), conflict);
-    await turn();
+    await nextTurn();
     expect(told.settled).toMatchObject({
       kind: 'aborted',
       outcome: { code: 'CERTIFICATION_CONFLICT', conflict: { key: 'k', winner: 3 } },
@@ -174,11 +174,11 @@ describe('an abort without a tombstone', () => {
     node.commits.onServing();
     expect(node.sent.map(({ retry }) => retry)).toEqual([false, true]);
     node.verdict(id(1), conflict);
-    await turn();
+    await nextTurn();
     expect(told.settled).toBeUndefined();
     expect(node.sent).toHaveLength(3);
     node.verdict(id(1), { ...conflict, tombstone: true });
-    await turn();
+    await nextTurn();
     expect(told.settled).toMatchObject({ kind: 'logged' });
   });
 
@@ -187,7 +187,7 @@ describe('an abort without a tombstone', () => {
     const told = node.submit(id(1), { mayBeRetry: true });
     expect(node.sent).toMatchObject([{ retry: true }]);
     node.verdict(id(1), conflict);
-    await turn();
+    await nextTurn();
     expect(told.settled).toBeUndefined();
   });
 });
@@ -199,7 +199,7 @@ describe('a refusal', () => {
       const node = new Node();
       const told = node.submit(id(1));
       node.verdict(id(1), { kind: 'refused', code });
-      await turn();
+      await nextTurn();
       expect(told.settled).toMatchObject({ kind: 'refused', code, certain: true });
     },
   );
@@ -214,10 +214,10 @@ describe('a refusal', () => {
         node.verdict(id(1), { kind: 'refused', code });
         node.time.advance(1000);
       }
-      await turn();
+      await nextTurn();
       expect(told.settled).toBeUndefined();
       node.applied(id(1), committed);
-      await turn();
+      await nextTurn();
       expect(told.settled).toMatchObject({ kind: 'logged' });
     },
   );
@@ -226,7 +226,7 @@ describe('a refusal', () => {
     const node = new Node();
     const told = node.submit(id(1), { mayBeRetry: true });
     node.verdict(id(1), { kind: 'refused', code: 'TRANSACTION_ID_TOO_OLD' });
-    await turn();
+    await nextTurn();
     expect(told.settled).toMatchObject({ kind: 'refused', certain: false });
   });
 
@@ -247,7 +247,7 @@ describe('before anything is taken', () => {
     const node = new Node();
     node.link.serving = false;
     const told = [node.submit(id(1)), node.submit(id(2), { mayBeRetry: true })];
-    await turn();
+    await nextTurn();
     const refused = { kind: 'refused', code: 'SEQUENCER_UNAVAILABLE', detail: 'cut off' };
     expect(told).toMatchObject([
       { settled: { ...refused, certain: true } },
@@ -260,7 +260,7 @@ describe('before anything is taken', () => {
     const node = new Node();
     for (let n = 0; n < limits.submissionsMax; n++) node.submit(id(n));
     const above = node.submit(id(limits.submissionsMax));
-    await turn();
+    await nextTurn();
     expect(above.settled).toMatchObject({ kind: 'refused', code: 'OVERLOADED', certain: true });
     expect(node.sent).toHaveLength(limits.submissionsMax);
     node.applied(id(0), committed);
@@ -274,7 +274,7 @@ describe('before anything is taken', () => {
     const fit = Math.floor(limits.submissionBytesMax / (each + 64));
     for (let n = 0; n < fit; n++) node.submit(id(n), { bytes: each });
     const above = node.submit(id(fit), { bytes: each });
-    await turn();
+    await nextTurn();
     expect(node.sent).toHaveLength(fit);
     expect(above.settled).toMatchObject({ code: 'OVERLOADED' });
   });
@@ -284,6 +284,6 @@ it('who waits when the node stops is told that the outcome is unknown', async ()
   const node = new Node();
   const told = node.submit(id(1));
   node.commits.stop();
-  await turn();
+  await nextTurn();
   expect(told.settled).toMatchObject({ kind: 'refused', code: 'COMMIT_OUTCOME_UNKNOWN', certain: false });
 });
