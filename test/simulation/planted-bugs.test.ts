@@ -83,3 +83,24 @@ it('catches nodes that forget the outcomes of ids', async () => {
     };
   expect(await caught(forgetful)).toMatch(/has two outcomes|every region has applied everything/);
 });
+
+it('catches stores that lose a record now and then', async () => {
+  let records = 0;
+  const forgetful =
+    (open: OpenDatabase): OpenDatabase =>
+    async () => {
+      const database = await open();
+      const takes = database as unknown as {
+        _batch(operations: { key: Buffer }[], options: object): Promise<void>;
+      };
+      const batch = takes._batch.bind(database);
+      const isLost = (key: Buffer): boolean => key.toString('latin1', 0, 1) === 'd' && ++records % 100 === 0;
+      takes._batch = (operations, options) =>
+        batch(
+          operations.filter(({ key }) => !isLost(key)),
+          options,
+        );
+      return database;
+    };
+  expect(await caught(forgetful)).toMatch(/the regions differ/);
+});
