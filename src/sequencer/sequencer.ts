@@ -278,7 +278,8 @@ export class Sequencer {
     this.#term = undefined;
     if (this.#stopped || this.#isHalted()) return;
     this.#setState({ kind: 'waiting', why });
-    this.#idle = this.#takeOver();
+    // What failed may fail again with what is submitted again, and every term costs an entry.
+    this.#idle = delay(this.#ports.runtime.timers, retryLeadMs).then(() => this.#takeOver());
   }
 
   /** Only who leads may answer for the log; the log is read after the request has come. */
