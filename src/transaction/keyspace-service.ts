@@ -3,6 +3,7 @@ import { gtid } from '../model/gtid.js';
 import type { KeyspaceName, TransactionId } from '../model/ids.js';
 import type { Key, KeyRange } from '../model/keys.js';
 import { limits } from '../model/limits.js';
+import { abortCodes } from '../model/outcome.js';
 import { mintTransactionId } from '../model/transaction-id.js';
 import { resolve } from './commit.js';
 import { gtidAt, gtidOf, type KeyspaceContext } from './context.js';
@@ -148,14 +149,13 @@ export class LocalKeyspace implements KeyspaceService {
     const resolved = await this.#resolve(id);
     const state = this.transactionState(id);
     if (state.state !== 'unknown') return succeed(state);
-    if (
-      !resolved.ok &&
-      resolved.failure.code === 'TRANSACTION_ABORTED' &&
-      resolved.failure.outcome === 'not-committed'
-    ) {
-      return succeed({ state: 'aborted', code: 'TRANSACTION_ABORTED', conflict: undefined });
-    }
-    return resolved.ok ? succeed(state) : resolved;
+    if (resolved.ok) return succeed(state);
+    // The sequencer's word of a tombstone comes before its entry.
+    const { code, outcome } = resolved.failure;
+    const tombstone = outcome === 'not-committed' ? abortCodes.find((known) => known === code) : undefined;
+    return tombstone === undefined
+      ? resolved
+      : succeed({ state: 'aborted', code: tombstone, conflict: undefined });
   }
 
   transactionState(id: TransactionId): TransactionState {

@@ -125,6 +125,15 @@ describe('the same id again', () => {
   });
 });
 
+it('a rollback answers what became of the id, whatever its tombstone says and before its entry has come', async () => {
+  const id = mint();
+  cluster.network.hold('home', 'east', 'entries');
+  const checks = [{ key: key('nothing'), expect: 'present' as const }];
+  expect(failureOf(await asRetry('home', id, { checks })).code).toBe('CHECK_FAILED');
+  const state = valueOf(await cluster.keyspace('east').rollback(id));
+  expect(state).toMatchObject({ state: 'aborted', code: 'CHECK_FAILED' });
+});
+
 describe('an answer that got lost', () => {
   it('with the submission: COMMIT is unknown in time, the node goes on, and a retry elsewhere commits it once', async () => {
     const id = mint();
