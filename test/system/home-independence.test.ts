@@ -1,3 +1,4 @@
+import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestCluster, type TestCluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
@@ -43,6 +44,7 @@ describe.each(homes)('with only %s awake', (node, keyspace) => {
     }
     for (const one of asleep()) one.pause();
   });
+  afterAll(() => asleep().forEach((one) => one.resume()));
 
   it('commits to its keyspace succeed', async () => {
     for (let i = 0; i < 20; i++) expect((await put(http(), keyspace, 'alone', `${i}`)).status).toBe(200);
@@ -70,40 +72,72 @@ describe.each(homes)('with only %s awake', (node, keyspace) => {
       expect(answer.json).toHaveProperty('required');
     }
   });
+});
 
-  it('a write to one is refused, or unknown until its home is back; then all converge', async () => {
-    const answers = await Promise.all(others.map((name) => put(http(), name, `late-${node}`, node)));
-    for (const { status, json } of answers) {
-      const expected =
-        json.code === 'COMMIT_OUTCOME_UNKNOWN'
-          ? { status: 504, code: 'COMMIT_OUTCOME_UNKNOWN', outcome: 'unknown', retry: 'same-id' }
-          : { status: 503, code: 'SEQUENCER_UNAVAILABLE', outcome: 'not-committed' };
-      expect(json).toMatchObject(expected);
-      expect(status).toBe(expected.status);
+describe('a write to a keyspace whose home sleeps', () => {
+  const http = (): HttpClient => clients.get('us-east')!;
+  const asleep = () => cluster.nodes.filter(({ id }) => id !== 'us-east');
+  const names = ['eu', 'ap'];
+  let sent: HttpReply[] = [];
+
+  beforeAll(async () => {
+    await cluster.ready();
+    for (const one of asleep()) one.pause();
+  });
+
+  it('is unknown when it was sent before the silence was noticed', async () => {
+    sent = await Promise.all(names.map((name) => put(http(), name, 'late', 'sent')));
+    for (const { status, json } of sent) {
+      expect(json).toMatchObject({ code: 'COMMIT_OUTCOME_UNKNOWN', outcome: 'unknown', retry: 'same-id' });
+      expect(status).toBe(504);
     }
+  });
+
+  it('is refused once it is noticed, and only a first attempt is told that it was not committed', async () => {
+    const noticed = async (): Promise<boolean> =>
+      (await http().ask({ path: '/readyz?for=write' })).status === 503;
+    await eventually(noticed, { withinMs: 30_000 });
+    for (const name of names) {
+      const first = await put(http(), name, 'refused', 'never');
+      expect(first.json).toMatchObject({ code: 'SEQUENCER_UNAVAILABLE', outcome: 'not-committed' });
+      const headers = { 'Idempotency-Key': uuidv7() };
+      const repeated = await http().ask({
+        method: 'PUT',
+        path: keyPath(name, 'refused'),
+        headers,
+        body: Buffer.from(''),
+      });
+      expect(repeated.json).toMatchObject({
+        code: 'SEQUENCER_UNAVAILABLE',
+        outcome: 'unknown',
+        retry: 'same-id',
+      });
+      expect([first.status, repeated.status]).toEqual([503, 503]);
+    }
+  });
+
+  it('has one outcome in every region when the home is back, and all converge', async () => {
     for (const one of asleep()) one.resume();
     for (const name of keyspaces) await takesWrites(http(), name);
-    for (const [i, name] of others.entries()) await sameOutcomeEverywhere(name, answers[i]!);
+    for (const [i, name] of names.entries()) await sameOutcomeEverywhere(name, sent[i]!.json.transactionId);
     for (const name of keyspaces) await sameHash(clients.values(), name);
   });
 
-  async function sameOutcomeEverywhere(name: string, { json }: HttpReply): Promise<void> {
-    if (json.outcome !== 'unknown') {
-      const { status } = await http().ask({ path: `${keyPath(name, `late-${node}`)}?causal=true` });
-      return expect(status).toBe(404);
-    }
-    const path = `/v1/keyspaces/${name}/transactions/${json.transactionId}`;
+  async function sameOutcomeEverywhere(name: string, id: string): Promise<void> {
+    const path = `/v1/keyspaces/${name}/transactions/${id}`;
     const resolve = async (): Promise<string> => {
-      const { status, json: resolved } = await http().ask({ method: 'POST', path: `${path}/commit` });
-      if (status !== 200)
-        expect(resolved).toMatchObject({ code: 'TRANSACTION_ABORTED', outcome: 'not-committed' });
-      return status === 200 ? 'committed' : 'aborted';
+      const { status, json } = await http().ask({ method: 'POST', path: `${path}/commit` });
+      if (status === 200) return 'committed';
+      expect(json).toMatchObject({ code: 'TRANSACTION_ABORTED', outcome: 'not-committed' });
+      return 'aborted';
     };
     const state = await eventually(resolve, { withinMs: 30_000, everyMs: 100 });
     for (const one of clients.values()) {
       await eventually(async () => expect(await one.json({ path })).toMatchObject({ state }));
     }
-    const { status } = await http().ask({ path: `${keyPath(name, `late-${node}`)}?causal=true` });
-    expect(status).toBe(state === 'committed' ? 200 : 404);
+    const late = await http().ask({ path: `${keyPath(name, 'late')}?causal=true` });
+    expect(late.status).toBe(state === 'committed' ? 200 : 404);
+    const refused = await http().ask({ path: `${keyPath(name, 'refused')}?causal=true` });
+    expect(refused.status).toBe(404);
   }
 });
