@@ -68,6 +68,12 @@ export class Follower {
     this.#dial();
   }
 
+  /** Leaves the present stream for a new one: the source has begun anew, and the old stream may be silent for long. */
+  redial(): void {
+    this.#redialMs = redialMsMin;
+    this.#stream?.close('the source has begun anew');
+  }
+
   /** What is being applied is finished. */
   async stop(): Promise<void> {
     this.#stopped = true;

@@ -65,7 +65,8 @@ export class Sequencer {
   #pumpIsDue = false;
   #term: { tip: LogTip; readonly fence: Fence; readonly index: CertificationIndex } | undefined;
   #stopped = false;
-  #idle: Promise<void> = Promise.resolve();
+  /** What is under way; `stop` waits for it. */
+  readonly #running = new Set<Promise<void>>();
 
   constructor(ports: SequencerPorts) {
     this.#ports = ports;
@@ -94,7 +95,7 @@ export class Sequencer {
   /** Dials the nodes and takes the role as soon as it may. Never rejects for what can be waited for. */
   start(): void {
     this.#streams.dial(this.#ports.nodes);
-    this.#idle = this.#takeOver();
+    this.#run(this.#takeOver());
   }
 
   /** Takes no more; what is being appended is finished and answered. */
@@ -102,8 +103,13 @@ export class Sequencer {
     this.#stopped = true;
     this.#heartbeats();
     this.#setState({ kind: 'waiting', why: 'the sequencer stops' });
-    await this.#idle;
+    while (this.#running.size > 0) await Promise.all(this.#running);
     this.#streams.stop('the sequencer stops');
+  }
+
+  #run(task: Promise<void>): void {
+    this.#running.add(task);
+    void task.finally(() => this.#running.delete(task));
   }
 
   async #takeOver(): Promise<void> {
@@ -220,7 +226,7 @@ export class Sequencer {
     this.#pumpIsDue = true;
     this.#ports.runtime.timers.soon(() => {
       this.#pumpIsDue = false;
-      if (!this.#appending) this.#idle = this.#pump();
+      if (!this.#appending) this.#run(this.#pump());
     });
   }
 
@@ -279,7 +285,7 @@ export class Sequencer {
     if (this.#stopped || this.#isHalted()) return;
     this.#setState({ kind: 'waiting', why });
     // What failed may fail again with what is submitted again, and every term costs an entry.
-    this.#idle = delay(this.#ports.runtime.timers, retryLeadMs).then(() => this.#takeOver());
+    this.#run(delay(this.#ports.runtime.timers, retryLeadMs).then(() => this.#takeOver()));
   }
 
   /** Only who leads may answer for the log; the log is read after the request has come. */

@@ -16,7 +16,8 @@ import type { KeyspaceContext } from '../transaction/context.js';
 import { LocalKeyspace } from '../transaction/keyspace-service.js';
 import { PendingCommits } from '../transaction/pending-commits.js';
 import type { KeyspaceStatus, ReplicaState } from '../transaction/service.js';
-import type { PeerTransport } from '../transport/peer-transport.js';
+import type { CertifyWelcome } from '../transport/messages.js';
+import type { PeerStream, PeerTransport } from '../transport/peer-transport.js';
 
 export interface KeyspaceNodeOptions {
   readonly name: KeyspaceName;
@@ -108,6 +109,13 @@ export class KeyspaceNode {
   start(): void {
     this.#sequencer?.start();
     this.#follower?.start();
+  }
+
+  /** A sequencer opens a stream. After the first it has begun anew, or the network broke: entries are followed anew too. */
+  acceptSequencer(stream: PeerStream, welcome: CertifyWelcome): void {
+    const isFirst = this.link.status.lastHeardMs === undefined;
+    this.link.accept(stream, welcome);
+    if (!isFirst) this.#follower?.redial();
   }
 
   /** Not ready from now on; what is under way may end. */

@@ -164,7 +164,7 @@ export class MeridianNode implements NodeService {
       if (message.type !== 'welcome') return stream.close('a welcome comes first');
       const keyspace = this.#keyspaces.get(message.keyspace);
       if (keyspace === undefined) return stream.close(`no keyspace ${message.keyspace} on this node`);
-      keyspace.link.accept(stream, message);
+      keyspace.acceptSequencer(stream, message);
     });
   }
 
