@@ -90,3 +90,28 @@ it.each(['lost', 'written'] as const)(
     await store.close();
   },
 );
+
+it('leaves a silent stream when it is told that the source has begun anew', async () => {
+  const time = new ManualTime();
+  const random = { bytes: (count: number) => Buffer.alloc(count, 1), fraction: () => 0 };
+  const store = await openKeyspaceStore(new FaultyDisk().open, silentLogger);
+  const source = new Source(time);
+  const follower = new Follower({
+    keyspace: keyspaceName('k'),
+    self: nodeId('self'),
+    source: nodeId('source'),
+    store,
+    transport: source.transport,
+    runtime: { ...time, random, logger: silentLogger },
+  });
+  follower.start();
+  time.advance(1000);
+  expect(source.streams).toHaveLength(1);
+  follower.redial();
+  await eventually(() => {
+    time.advance(100);
+    return source.streams.length === 2;
+  });
+  await follower.stop();
+  await store.close();
+});
