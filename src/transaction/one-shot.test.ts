@@ -6,15 +6,13 @@ import {
   causal,
   failureOf,
   key,
-  local,
   oneShot,
   put,
   remove,
   removeRange,
-  textOf,
   valueOf,
 } from '../../test/support/requests.js';
-import { mintKeyspaceId, seqno } from '../model/ids.js';
+import { seqno } from '../model/ids.js';
 import { gtid } from '../model/gtid.js';
 import { keyFromBytes, type Key } from '../model/keys.js';
 import { limits } from '../model/limits.js';
@@ -42,47 +40,6 @@ async function cutOff(node: string): Promise<void> {
   for (const other of cluster.nodeIds()) if (other !== node) cluster.network.cut(node, other);
   await eventually(() => !cluster.status(node).writable);
 }
-
-describe('without mutations', () => {
-  it('reads and checks hold at the snapshot, with the sequencer cut off', async () => {
-    const { seqno: v } = valueOf(await at('home', { mutations: [put('there', 'x')] }));
-    await cluster.settled();
-    await cutOff('east');
-    const reads = [{ kind: 'key', key: key('there') }] as const;
-    const checks = [version('there', v), present('there'), absent('not there')];
-    const committed = valueOf(await at('east', { reads, checks }));
-    expect(committed).toMatchObject({ seqno: v, results: [] });
-    expect(committed.reads[0]).toMatchObject({ kind: 'key', value: { version: v } });
-  });
-
-  it('a check that fails is told at once, with the actual version, with the sequencer cut off', async () => {
-    const { seqno: v } = valueOf(await at('home', { mutations: [put('there', 'y')] }));
-    await cluster.settled();
-    await cutOff('east');
-    const failure = failureOf(await at('east', { checks: [absent('there')] }));
-    const checks = [{ key: 'there', expected: 'absent', actual: v }];
-    expect(failure).toMatchObject({ code: 'CHECK_FAILED', outcome: 'not-committed', details: { checks } });
-  });
-
-  it('with the causal flag and no sequencer it is an error, never an old answer', async () => {
-    await cutOff('east');
-    const failure = failureOf(await at('east', { ...causal, reads: [{ kind: 'key', key: key('a') }] }));
-    expect(failure).toMatchObject({ code: 'CAUSAL_READ_TIMEOUT', outcome: 'not-committed' });
-  });
-
-  it('mutations without a sequencer are refused, certainly for a first attempt only', async () => {
-    await cutOff('east');
-    const mutations = [put('a')];
-    expect(failureOf(await at('east', { mutations }))).toMatchObject({
-      code: 'SEQUENCER_UNAVAILABLE',
-      outcome: 'not-committed',
-    });
-    expect(failureOf(await at('east', { mutations, mayBeRetry: true }))).toMatchObject({
-      code: 'SEQUENCER_UNAVAILABLE',
-      outcome: 'unknown',
-    });
-  });
-});
 
 describe('a check judged on an old snapshot', () => {
   it.each([
@@ -160,38 +117,6 @@ describe('a check judged on an old snapshot', () => {
       const conflict = { key: 'passed', gtid: winner };
       expect(failure).toMatchObject({ code: 'CERTIFICATION_CONFLICT', details: { conflict }, token: winner });
     }
-  });
-});
-
-describe('a causality token', () => {
-  const token = (n: number, history = cluster.history) => gtid(history, seqno(n));
-
-  it('of another history is refused at once', async () => {
-    const given = token(0, mintKeyspaceId(Buffer.alloc(16, 3)));
-    const failure = failureOf(await cluster.keyspace('east').read([key('a')], { ...local, token: given }));
-    const details = { given, history: cluster.history };
-    expect(failure).toMatchObject({ code: 'HISTORY_MISMATCH', details });
-  });
-
-  it('far ahead times out with what was required and what is applied', async () => {
-    const applied = cluster.status('east').applied;
-    const given = token(applied + 1000);
-    const failure = failureOf(
-      await cluster.keyspace('east').read([key('a')], { ...local, token: given, timeoutMs: 50 }),
-    );
-    const details = { required: given, applied: token(applied) };
-    expect(failure).toMatchObject({ code: 'CAUSAL_READ_TIMEOUT', details });
-  });
-
-  it('a little ahead waits, and no longer than for it; one that is reached needs no network', async () => {
-    cluster.network.hold('home', 'east', 'entries');
-    const { gtid: written } = valueOf(await at('home', { mutations: [put('token', 'new')] }));
-    const read = cluster.keyspace('east').read([key('token')], { ...local, token: written });
-    cluster.network.release('home', 'east', 'entries');
-    expect(valueOf(await read).values.map(textOf)).toEqual(['new']);
-    await cutOff('east');
-    const again = await cluster.keyspace('east').read([key('token')], { ...local, token: written });
-    expect(valueOf(again)).toMatchObject({ gtid: written });
   });
 });
 
