@@ -1,5 +1,8 @@
 import { Agent, request, type IncomingHttpHeaders } from 'node:http';
 
+/** As JSON.parse gives it: a test looks into it freely, and fails when it looks for what is not there. */
+export type Json = ReturnType<typeof JSON.parse>;
+
 export interface HttpQuestion {
   readonly method?: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'PATCH';
   /** Sent as it is, whatever it holds. */
@@ -17,7 +20,7 @@ export interface HttpReply {
   readonly headers: IncomingHttpHeaders;
   readonly bytes: Buffer;
   /** The body where it is JSON, else undefined. */
-  readonly json: any;
+  readonly json: Json;
 }
 
 export type HttpOutcome =
@@ -73,7 +76,7 @@ export class HttpClient {
   }
 
   /** The answer's JSON; rejects unless its status is 2xx. */
-  async json(question: HttpQuestion): Promise<any> {
+  async json(question: HttpQuestion): Promise<Json> {
     const { status, json, bytes } = await this.ask(question);
     if (status < 200 || status > 299) throw new Error(`${question.path}: ${status} ${bytes.toString()}`);
     return json;

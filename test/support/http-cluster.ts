@@ -1,6 +1,6 @@
 import type { LocalCluster } from '../../src/local/cluster.js';
 import { eventually } from './eventually.js';
-import { HttpClient } from './http-client.js';
+import { HttpClient, type Json } from './http-client.js';
 
 /** One client per node, by the node's id. */
 export function clientsOf(cluster: Pick<LocalCluster, 'nodes'>): ReadonlyMap<string, HttpClient> {
@@ -16,7 +16,7 @@ export async function takesWrites(http: HttpClient, keyspace: string): Promise<v
 }
 
 /** A node's own view of a keyspace. */
-export async function statusOf(http: HttpClient, keyspace: string): Promise<any> {
+export async function statusOf(http: HttpClient, keyspace: string): Promise<Json> {
   const { keyspaces } = await http.json({ path: '/v1/keyspaces' });
   return keyspaces.find(({ name }: { name: string }) => name === keyspace);
 }

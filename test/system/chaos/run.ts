@@ -2,7 +2,7 @@ import type { TransactionId } from '../../../src/model/ids.js';
 import { keyFromText, type Key } from '../../../src/model/keys.js';
 import { History, type Sent, type Word } from '../../simulation/workload/history.js';
 import { SeededRandom } from '../../simulation/world/seeded-random.js';
-import { HttpClient, type HttpOutcome, type HttpQuestion } from '../../support/http-client.js';
+import type { HttpClient, HttpOutcome, HttpQuestion, Json } from '../../support/http-client.js';
 import { observedOf, resultsOf, seqnoOf } from './wire.js';
 
 export interface Region {
@@ -133,6 +133,6 @@ export function transactionPath(keyspace: string, id: TransactionId | string, ac
 /** What a one-shot read, as the answer to its COMMIT shows it; nothing where that is an earlier attempt's outcome. */
 export function noteReads(sent: Sent, outcome: HttpOutcome): void {
   if (outcome.kind !== 'reply' || outcome.status !== 200) return;
-  const answers = outcome.json.reads as any[];
+  const answers = outcome.json.reads as Json[];
   answers.forEach((answer, i) => sent.reads.push(observedOf(sent.requested[i]!, answer)));
 }

@@ -3,6 +3,7 @@ import { assertNever } from '../../../src/model/assert.js';
 import { parseGtid } from '../../../src/model/gtid.js';
 import { keyAfter, keyFromBytes, keyFromText, type Key, type KeyRange } from '../../../src/model/keys.js';
 import type { Check, MutationRequest, ReadRequest } from '../../../src/transaction/service.js';
+import type { Json } from '../../support/http-client.js';
 import type { Observed, Seen } from '../../simulation/workload/history.js';
 
 /** What the API's JSON says, in the words of the model, and back. */
@@ -46,28 +47,28 @@ export function checkJson({ key, expect }: Check): object {
 }
 
 /** One read of a one-shot as its answer (with `encoding: base64`) shows it. */
-export function observedOf(read: ReadRequest, answer: any): Observed {
+export function observedOf(read: ReadRequest, answer: Json): Observed {
   if (read.kind === 'key')
     return { kind: 'key', key: read.key, seen: answer.absent === true ? undefined : seenOf(answer) };
   return observedPage(read.range, answer, read.reverse);
 }
 
 /** A page that goes on has scanned up to its last key. */
-export function observedPage(range: KeyRange, page: any, reverse: boolean): Observed {
-  const entries = (page.entries as any[]).map((entry) => ({ key: keyOf(entry), seen: seenOf(entry) }));
+export function observedPage(range: KeyRange, page: Json, reverse: boolean): Observed {
+  const entries = (page.entries as Json[]).map((entry) => ({ key: keyOf(entry), seen: seenOf(entry) }));
   const last = entries.at(-1)?.key;
   if (page.cursor === undefined || last === undefined) return { kind: 'range', range, entries };
   const scanned = reverse ? { start: last, end: range.end } : { start: range.start, end: keyAfter(last) };
   return { kind: 'range', range: scanned, entries };
 }
 
-export function keyOf(entry: any): Key {
+export function keyOf(entry: Json): Key {
   return entry.key === undefined
     ? keyFromBytes(Buffer.from(entry.keyBase64, 'base64'))
     : keyFromText(entry.key);
 }
 
-export function seenOf(entry: any): Seen {
+export function seenOf(entry: Json): Seen {
   if (entry.kind === 'counter') return { version: entry.version, text: `counter ${entry.value}` };
   return { version: entry.version, text: `bytes ${Buffer.from(entry.base64, 'base64').toString()}` };
 }

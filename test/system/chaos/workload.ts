@@ -3,6 +3,7 @@ import type { Isolation } from '../../../src/model/write-set.js';
 import type { Check, MutationRequest, ReadRequest } from '../../../src/transaction/service.js';
 import type { SeededRandom } from '../../simulation/world/seeded-random.js';
 import type { Observed, Seen } from '../../simulation/workload/history.js';
+import type { Json } from '../../support/http-client.js';
 import { interact } from './interactive.js';
 import { sendOneShot, type Place } from './one-shots.js';
 import { readCausally, readElsewhere } from './reads.js';
@@ -128,7 +129,7 @@ async function checkedWrite(run: ChaosRun, place: Place, isolation: Isolation, r
   });
   const page = await place.region.http.send({ path: `/v1/keyspaces/${place.keyspace}/keys?${query}` });
   if (page.kind !== 'reply' || page.status !== 200) return undefined;
-  const found = (page.json.entries as any[]).find((entry) => keyFromText(entry.key ?? '') === key);
+  const found = (page.json.entries as Json[]).find((entry) => keyFromText(entry.key ?? '') === key);
   const expect: Check['expect'] = found === undefined ? 'absent' : { version: found.version };
   const mutations = [set(key, `checked ${random.fraction()}`)];
   return sendOneShot(run, place, { isolation, checks: [{ key, expect }], mutations }, random);
