@@ -5,7 +5,7 @@ import type { HttpReply } from '../../support/http-client.js';
 import type { Place } from './one-shots.js';
 import type { ChaosRun } from './run.js';
 import { observedPage, rangeJson, seqnoOf } from './wire.js';
-import { accountBalance, accounts } from './workload.js';
+import { accountBalance, accounts } from './money.js';
 
 const accountRange = prefixRange(keyFromText('account/'));
 

@@ -7,7 +7,7 @@ import type { Observed, Seen, Sent } from '../../simulation/workload/history.js'
 import { atomic, Chain, key, set, testId, transaction } from '../../support/chain.js';
 import { ChaosRun } from './run.js';
 import { judgeLog, judgeState } from './verdicts.js';
-import { pots } from './workload.js';
+import { pots } from './money.js';
 
 /** Two commits that all is well with: the second read what the first wrote. */
 interface Scenario {

@@ -3,7 +3,7 @@ import { ReplayedLog } from '../../simulation/checks/replayed-log.js';
 import { checkOutcome, checkPlace, checkRead } from '../../simulation/checks/transactions.js';
 import type { Observed, Seen, Sent } from '../../simulation/workload/history.js';
 import { counterKey, type ChaosRun, type Keyspace, type Written } from './run.js';
-import { pots } from './workload.js';
+import { pots } from './money.js';
 
 export type State = ReadonlyMap<Key, Seen>;
 

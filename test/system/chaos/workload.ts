@@ -4,14 +4,12 @@ import type { Check, MutationRequest, ReadRequest } from '../../../src/transacti
 import type { SeededRandom } from '../../simulation/world/seeded-random.js';
 import type { Observed, Seen } from '../../simulation/workload/history.js';
 import type { Json } from '../../support/http-client.js';
+import { accountBalance, accounts, pots } from './money.js';
 import { interact } from './interactive.js';
 import { sendOneShot, type Place } from './one-shots.js';
 import { readCausally, readElsewhere } from './reads.js';
 import type { ChaosRun, Verdict } from './run.js';
 
-export const accounts = Array.from({ length: 12 }, (_, i) => keyFromText(`account/${i}`));
-export const accountBalance = 1000;
-export const pots = Array.from({ length: 6 }, (_, i) => keyFromText(`pot/${i}`));
 /** Of all bytes: UTF-8 above U+FFFF, where JavaScript's own order differs, and no UTF-8 at all. */
 const items: readonly Key[] = [
   ...Array.from({ length: 16 }, (_, i) => keyFromText(`item/${i}`)),
