@@ -23,6 +23,8 @@ Every error of the HTTP API is an \`application/problem+json\` (RFC 9457); over 
 - \`outcome\` speaks of the transaction **id**, not of the attempt: \`not-committed\`, \`committed\` or \`unknown\`. An attempt
   under an \`Idempotency-Key\` may be the repetition of one that is still on its way, so it hears \`not-committed\` only when
   that can never change.
+- \`tombstone\` says of an abort what its \`not-committed\` rests on: \`true\`, the log says for ever that the id will not commit;
+  \`false\`, no other copy of the id was sent, so only a new submission of it could.
 - \`retryable\` and \`retry\` say whether and how to try again. While \`outcome\` is \`unknown\`, \`retry\` is \`same-id\` for every
   error that can be retried: a new id could commit the same thing twice.
 - Four statuses are HTTP's own and come with \`INVALID_ARGUMENT\`: 404 for a path that leads nowhere, 405 (with \`Allow\`) for a

@@ -48,7 +48,8 @@ export const limits = {
 
   /** Submissions of one keyspace on one node without an outcome. */
   submissionsMax: 4096,
-  submissionBytesMax: 64 * mib,
+  /** Half of what one stream may hold, so that all of them can be submitted again at once. */
+  submissionBytesMax: 32 * mib,
   /** Requests waiting at a sequencer for the append in flight, and their bytes. */
   sequencerQueueMax: 16_384,
   sequencerQueueBytesMax: 128 * mib,

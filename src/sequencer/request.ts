@@ -1,4 +1,5 @@
-import { ByteReader } from '../model/bytes.js';
+import { needsSnapshot } from '../certification/request.js';
+import { ByteReader, MalformedBytes } from '../model/bytes.js';
 import { uuidFromBytes, type TransactionId } from '../model/ids.js';
 import { keyFromBytes, type Key, type KeyRange } from '../model/keys.js';
 import { decodeAborted, type AbortedOutcome } from '../model/outcome.js';
@@ -42,7 +43,7 @@ export function parseSubmission(submission: Submission): SequencerRequest {
     return { kind: 'resolve', id: uuidFromBytes(submission.resolveId) as TransactionId, tombstone };
   }
   const header = decodeWriteSetHeader(submission.writeSet);
-  return {
+  const request: CertifyRequest = {
     kind: 'certify',
     id: header.id,
     retry: submission.retry,
@@ -55,6 +56,10 @@ export function parseSubmission(submission: Submission): SequencerRequest {
     })),
     checkKeys: submission.checkKeys.map(keyFromBytes),
   };
+  if (header.snapshot === undefined && needsSnapshot({ ...header, ...request })) {
+    throw new MalformedBytes(`transaction ${header.id} needs a snapshot and has none`);
+  }
+  return request;
 }
 
 /** Memory that a waiting request holds, roughly, in bytes. */

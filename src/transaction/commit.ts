@@ -71,7 +71,7 @@ function resultOf(
   switch (settled.kind) {
     case 'logged': {
       const { outcome } = settled;
-      if (outcome.kind === 'aborted') return { ok: false, failure: abortFailure(context, id, outcome) };
+      if (outcome.kind === 'aborted') return { ok: false, failure: abortFailure(context, id, outcome, true) };
       const { seqno, results } = outcome;
       // Another attempt of the id may have committed: it read at a snapshot of its own, so these reads are not its.
       const isOwn =
@@ -85,8 +85,9 @@ function resultOf(
       });
     }
     case 'aborted': {
-      const oldest = settled.outcome.code === 'SNAPSHOT_TOO_OLD' ? Number(settled.detail) : undefined;
-      return { ok: false, failure: abortFailure(context, id, settled.outcome, oldest) };
+      const aborted = abortFailure(context, id, settled.outcome, false);
+      const oldest = aborted.code === 'SNAPSHOT_TOO_OLD' ? { oldest: Number(settled.detail) } : {};
+      return { ok: false, failure: { ...aborted, details: { ...aborted.details, ...oldest } } };
     }
     case 'refused':
       return { ok: false, failure: refusal(id, settled) };
@@ -97,15 +98,18 @@ function resultOf(
   }
 }
 
+/** `tombstone`: the log says that the id will never commit. Otherwise there is no other copy of it that could. */
 function abortFailure(
   context: KeyspaceContext,
   id: TransactionId,
   { code, conflict }: AbortedOutcome,
-  oldest?: number,
+  tombstone: boolean,
 ): Failure {
-  const details = { transactionId: id, ...(oldest === undefined ? {} : { oldest }) };
-  if (conflict !== undefined) return conflictFailure(context, code, conflict, id);
-  return failure(code, abortMessages[code], { details });
+  const aborted =
+    conflict === undefined
+      ? failure(code, abortMessages[code], { details: { transactionId: id } })
+      : conflictFailure(context, code, conflict, id);
+  return { ...aborted, details: { ...aborted.details, tombstone } };
 }
 
 const abortMessages: Readonly<Record<AbortedOutcome['code'], string>> = {
@@ -127,7 +131,7 @@ export function conflictFailure(
   const key = describeKey(conflict.key);
   const message = `key ${key} was written by ${winner} after the transaction's snapshot`;
   return failure(code, message, {
-    details: { conflict: { key, gtid: winner }, transactionId: id },
+    details: { conflict: { key, gtid: winner }, transactionId: id, tombstone: false },
     token: winner,
   });
 }

@@ -7,6 +7,13 @@ import type { Freshness } from './service.js';
 
 const ready: Result<undefined> = succeed(undefined);
 
+/** The ms that are left of a wait that begins now, 1 at least: several waits of one request share it. */
+export function deadline(context: KeyspaceContext, timeoutMs: number): () => number {
+  const { clock } = context.runtime;
+  const endMs = clock.monotonicMs() + timeoutMs;
+  return () => Math.max(1, endMs - clock.monotonicMs());
+}
+
 /** Waits until this node is as new as asked. Never a silent downgrade: a wait that runs out is an error. */
 export function awaitFreshness(
   context: KeyspaceContext,
@@ -35,8 +42,8 @@ export async function awaitTail(
   timeoutMs: number,
   atLeast: Seqno = seqno(0),
 ): Promise<Result<undefined>> {
-  const { clock, timers } = context.runtime;
-  const startMs = clock.monotonicMs();
+  const { timers } = context.runtime;
+  const leftMs = deadline(context, timeoutMs);
   const asked = context.tails.read();
   if (asked === 'full') return tooManyWait();
   const tail = await new Promise<Awaited<typeof asked> | 'timeout'>((resolve) => {
@@ -52,7 +59,7 @@ export async function awaitTail(
     return { ok: false, failure: causalTimeout(context, undefined, why) };
   }
   const wanted = seqno(Math.max(tail.seqno, atLeast));
-  return awaitSeqno(context, wanted, Math.max(1, timeoutMs - (clock.monotonicMs() - startMs)));
+  return awaitSeqno(context, wanted, leftMs());
 }
 
 /** Waits until `wanted` is applied here. */

@@ -44,6 +44,8 @@ export class OpenTransaction implements InteractiveTransaction {
   readonly #cancelTotal: () => void;
   #ended: EndedBy | undefined;
   #doom: Failure | undefined;
+  /** What early judgement has seen: the index up to `last`, and so many mutations and reads. */
+  #judged: { readonly last: number; readonly size: number } = { last: -1, size: 0 };
   /** Operations that read from the snapshot now; it is released after the last. */
   #reading = 0;
 
@@ -176,10 +178,14 @@ export class OpenTransaction implements InteractiveTransaction {
 
   /** One that has written nothing is never doomed: its reads hold at its snapshot. */
   #doomed(): Failure | undefined {
-    if (this.#buffer.mutations.length === 0) return undefined;
+    const { index } = this.#context;
+    const size = this.#buffer.mutations.length + this.#readKeys.size + this.#readRanges.length;
+    const isJudged = this.#judged.last === index.last && this.#judged.size === size;
+    if (this.#buffer.mutations.length === 0 || isJudged) return undefined;
+    this.#judged = { last: index.last, size };
     const reads = this.#reads();
     const serializable = this.#options.isolation === 'serializable';
-    const conflict = this.#context.index.firstConflict({
+    const conflict = index.firstConflict({
       isolation: this.#options.isolation,
       snapshot: this.#store.head.seqno,
       effects: effectsOf(this.#buffer.mutations.map((mutation) => toMutation(mutation, reads))),

@@ -128,12 +128,15 @@ export class LocalKeyspace implements KeyspaceService {
     const transaction = this.#open.get(id);
     if (transaction !== undefined) {
       const committed = this.#answering('unknown', () => transaction.commit());
-      bounded(this.#commits, id, committed);
+      // One that is open still was refused before COMMIT took it, and may be asked again.
+      if (!this.#open.has(id)) bounded(this.#commits, id, committed);
       return committed;
     }
     const ended = this.#ended.get(id);
-    if (ended !== undefined) return { ok: false, failure: endedFailure(id, ended) };
-    return this.#resolve(id);
+    if (ended === 'doomed') return { ok: false, failure: endedFailure(id, ended) };
+    const resolved = await this.#resolve(id);
+    if (ended === undefined || resolved.ok || resolved.failure.outcome !== 'not-committed') return resolved;
+    return { ok: false, failure: { ...endedFailure(id, ended), outcome: 'not-committed' } };
   }
 
   async rollback(id: TransactionId): Promise<Result<TransactionState>> {

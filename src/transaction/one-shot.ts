@@ -9,7 +9,7 @@ import type { StoreSnapshot } from '../storage/store.js';
 import { commit, resolve } from './commit.js';
 import { gtidOf, type KeyspaceContext } from './context.js';
 import { tooManyDeleted } from './deleted-ranges.js';
-import { awaitFreshness, awaitSeqno, awaitTail } from './freshness.js';
+import { awaitFreshness, awaitSeqno, awaitTail, deadline } from './freshness.js';
 import type { Check, Committed, ReadAnswer, TransactRequest } from './service.js';
 import { entryBytes, readPage, scannedRange } from './snapshot-reads.js';
 import { invalidKey, invalidMutation, invalidRange, tooLarge } from './validation.js';
@@ -21,6 +21,13 @@ interface Judged {
   readonly failure: Failure | undefined;
   /** A newer snapshot might judge otherwise, for a reason other than a version that was passed by. */
   readonly mayBeStale: boolean;
+}
+
+interface Attempt {
+  readonly id: TransactionId;
+  readonly contentHash: Buffer;
+  /** What is left of the time that the request may wait. */
+  readonly leftMs: () => number;
 }
 
 /** Runs reads, checks and mutations as one transaction. Without mutations everything holds at the snapshot, locally. */
@@ -36,24 +43,24 @@ export async function transact(
   const contentHash = contentHashOf([request.isolation, ...request.content]);
   const early = request.mutations.length > 0 ? knownOutcome(context, request, id, contentHash) : undefined;
   if (early !== undefined) return early;
+  const leftMs = deadline(context, request.timeoutMs);
   const fresh = await awaitFreshness(context, request);
   if (!fresh.ok) return { ok: false, failure: ofTheId(request, fresh.failure) };
-  const versions = await awaitVersions(context, request);
+  const versions = await awaitVersions(context, request, leftMs());
   if (!versions.ok) return { ok: false, failure: ofTheId(request, versions.failure) };
-  return judgeAndCommit(context, request, id, contentHash);
+  return judgeAndCommit(context, request, { id, contentHash, leftMs });
 }
 
 async function judgeAndCommit(
   context: KeyspaceContext,
   request: TransactRequest,
-  id: TransactionId,
-  contentHash: Buffer,
+  { id, contentHash, leftMs }: Attempt,
 ): Promise<Result<Committed>> {
   let snapshot = context.store.snapshot();
   try {
     let judged = await judge(snapshot, request);
     if (judged.failure !== undefined && judged.mayBeStale && request.mutations.length > 0) {
-      const waited = await awaitTail(context, request.timeoutMs);
+      const waited = await awaitTail(context, leftMs());
       if (!waited.ok) return { ok: false, failure: ofTheId(request, waited.failure) };
       snapshot.release();
       snapshot = context.store.snapshot();
@@ -118,12 +125,12 @@ const nothing = {
 };
 
 /** A check of a version that this node has not applied yet waits for it. */
-function awaitVersions(context: KeyspaceContext, request: TransactRequest) {
+function awaitVersions(context: KeyspaceContext, request: TransactRequest, timeoutMs: number) {
   let newest = context.store.head.seqno;
   for (const { expect } of request.checks) {
     if (typeof expect === 'object' && expect.version > newest) newest = expect.version;
   }
-  return awaitSeqno(context, newest, request.timeoutMs);
+  return awaitSeqno(context, newest, timeoutMs);
 }
 
 async function judge(snapshot: StoreSnapshot, request: TransactRequest): Promise<Judged> {
@@ -203,14 +210,16 @@ async function refuse(
   id: TransactionId,
   refused: Failure,
 ): Promise<Result<Committed>> {
-  const told: Failure = { ...refused, details: { ...refused.details, transactionId: id } };
+  const told: Failure = { ...refused, details: { ...refused.details, transactionId: id, tombstone: false } };
   if (!request.mayBeRetry || request.mutations.length === 0) return { ok: false, failure: told };
   const code = refused.code as AbortedOutcome['code'];
   const contentHash = contentHashOf([request.isolation, ...request.content]);
   const resolved = await resolve(context, id, { kind: 'aborted', code, conflict: undefined, contentHash });
   const restsOnIt =
     !resolved.ok && resolved.failure.code === code && resolved.failure.outcome === 'not-committed';
-  return restsOnIt ? { ok: false, failure: told } : resolved;
+  return restsOnIt
+    ? { ok: false, failure: { ...told, details: { ...told.details, tombstone: true } } }
+    : resolved;
 }
 
 /** Of an id that may have been sent before, a refusal proves nothing. */
