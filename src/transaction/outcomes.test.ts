@@ -42,7 +42,12 @@ describe('an id that was never seen', () => {
       expect(await stateEverywhere(id)).toEqual(nodes.map(() => ({ state: 'unknown' })));
       const answer: Result<unknown> = await cluster.keyspace('east')[word](id);
       if (word === 'rollback') expect(valueOf(answer)).toMatchObject({ state: 'aborted' });
-      else expect(failureOf(answer)).toMatchObject({ code: 'TRANSACTION_ABORTED', outcome: 'not-committed' });
+      else {
+        const { code, outcome, details } = failureOf(answer);
+        expect({ code, outcome, tombstone: details['tombstone'] }).toEqual({
+          ...{ code: 'TRANSACTION_ABORTED', outcome: 'not-committed', tombstone: true },
+        });
+      }
       const aborted = { state: 'aborted', code: 'TRANSACTION_ABORTED', conflict: undefined };
       expect(await stateEverywhere(id)).toEqual(nodes.map(() => aborted));
       for (const node of nodes) {
@@ -67,6 +72,34 @@ describe('an id that was never seen', () => {
     const ahead = failureOf(await asRetry('east', mint(2 * limits.idAheadMsMax)));
     expect(ahead).toMatchObject({ code: 'INVALID_ARGUMENT', outcome: 'unknown' });
     expect(await counted()).toBeUndefined();
+  });
+});
+
+describe('an interactive transaction that has ended here', () => {
+  it('by rollback never commits: COMMIT leaves a tombstone, which every region knows', async () => {
+    const { id } = valueOf(
+      await cluster
+        .keyspace('east')
+        .begin({ ...causal, isolation: 'serializable', idleTimeoutMs: undefined }),
+    );
+    valueOf(await cluster.keyspace('east').rollback(id));
+    const failure = failureOf(await cluster.keyspace('east').commit(id));
+    expect(failure).toMatchObject({ code: 'TRANSACTION_FINISHED', outcome: 'not-committed' });
+    expect(await stateEverywhere(id)).toEqual(nodes.map(() => expect.objectContaining({ state: 'aborted' })));
+    expect(failureOf(await asRetry('west', id))).toMatchObject({ outcome: 'not-committed' });
+    expect(await counted()).toBeUndefined();
+  });
+
+  it('is told apart from one whose COMMIT was refused before it was taken, which can be asked again', async () => {
+    const t = valueOf(
+      await cluster
+        .keyspace('east')
+        .begin({ ...causal, isolation: 'serializable', idleTimeoutMs: undefined }),
+    );
+    valueOf(await t.mutate(add('n')));
+    cluster.node('east').drain();
+    expect(failureOf(await cluster.keyspace('east').commit(t.id)).code).toBe('NODE_NOT_READY');
+    expect(cluster.keyspace('east').transactionState(t.id)).toMatchObject({ state: 'open' });
   });
 });
 
