@@ -1,8 +1,9 @@
 #!/usr/bin/env node
+import { silentLogger } from '../runtime/runtime.js';
+import { packageVersion } from '../runtime/system/package-version.js';
 import { createSystemRuntime } from '../runtime/system/runtime.js';
 import { runCommandLine } from './program.js';
 import { processTerminal } from './terminal.js';
-import { packageVersion } from '../runtime/system/package-version.js';
 
 /** A supervisor holds the other end of the IPC channel: when it is gone, however it went, so must we be. */
 const untilStopped = (): Promise<string> =>
@@ -15,7 +16,7 @@ const untilStopped = (): Promise<string> =>
 const context = {
   terminal: processTerminal(),
   environment: process.env,
-  runtime: createSystemRuntime(),
+  runtime: createSystemRuntime(silentLogger),
   untilStopped,
 };
 const exitCode = await runCommandLine(process.argv.slice(2), context, await packageVersion());

@@ -1,8 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { get, type GetOptions } from './commands/get.js';
-import { init } from './commands/init.js';
 import { put, type PutOptions } from './commands/put.js';
-import { start } from './commands/start.js';
 import { status, type StatusOptions } from './commands/status.js';
 import type { NodeOptions } from './configuration.js';
 import { CommandError, type CliContext } from './context.js';
@@ -38,12 +36,19 @@ function buildProgram(context: CliContext, version: string, done: (code: ExitCod
   const subcommand = (name: string, description: string): Command =>
     program.command(name).description(description);
 
+  // Loaded when asked for: the other commands need nothing of a node, and answer sooner without its libraries.
   nodeOptions(
     subcommand('init', 'begin the histories of the keyspaces that have their home at a node'),
-  ).action(async (options: NodeOptions) => done(await init(options, context)));
+  ).action(async (options: NodeOptions) => {
+    const { init } = await import('./commands/init.js');
+    done(await init(options, context));
+  });
   nodeOptions(subcommand('start', 'run a node until SIGTERM or SIGINT'))
     .option('--insecure', 'allow listening on addresses that other machines can reach, without TLS')
-    .action(async (options: NodeOptions) => done(await start(options, context)));
+    .action(async (options: NodeOptions) => {
+      const { start } = await import('./commands/start.js');
+      done(await start(options, context));
+    });
   targetOptions(subcommand('status', 'show nodes, states, lag, sequencers, epochs and round trips'))
     .addOption(new Option('-o, --output <format>', 'how').choices(['table', 'json']).default('table'))
     .action(async (options: StatusOptions) => done(await status(options, context)));

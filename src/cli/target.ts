@@ -1,7 +1,6 @@
 import type { HttpTarget } from '../client/http.js';
 import { httpUrl } from '../server/config/address.js';
-import { readClusterFile } from '../server/config/cluster-file.js';
-import { defaultClusterFile } from '../server/config/load.js';
+import { defaultClusterFile } from '../server/config/config.js';
 import type { CliContext } from './context.js';
 import { CommandError } from './context.js';
 import { exitCodes } from './exit-codes.js';
@@ -22,6 +21,8 @@ export async function targetsOf(options: TargetOptions, context: CliContext): Pr
   const token = options.token ?? environment['MERIDIAN_TOKEN'];
   const given = options.url ?? environment['MERIDIAN_URL'];
   if (given !== undefined) return [{ url: checkUrl(given), token }];
+  // Loaded when asked for: a command that is given a node does without the libraries that check the file.
+  const { readClusterFile } = await import('../server/config/cluster-file.js');
   const cluster = await readClusterFile(defaultClusterFile);
   const urls = cluster.ok ? cluster.value.nodes.map(({ http }) => httpUrl(http)) : [fallbackUrl];
   return urls.map((url) => ({ url, token }));

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { delay, type Runtime } from '../runtime/runtime.js';
+import { delay, silentLogger, type Runtime } from '../runtime/runtime.js';
 import { createSystemRuntime } from '../runtime/system/runtime.js';
 import { readClusterFile } from '../server/config/cluster-file.js';
 import type { ClusterConfig } from '../server/config/config.js';
@@ -74,7 +74,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
 }
 
 async function start(options: LocalClusterOptions, undo: Undo): Promise<Omit<LocalCluster, 'stop'>> {
-  const runtime = createSystemRuntime();
+  const runtime = createSystemRuntime(silentLogger);
   const program = options.program ?? join(packageRoot, 'dist/src/cli/main.js');
   if (!existsSync(program))
     throw new ClusterStartError(`${program} is not there. Run \`npm run build\` first.`);

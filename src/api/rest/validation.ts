@@ -1,6 +1,6 @@
 import type { FastifySchemaCompiler } from 'fastify';
 import type { TObject, TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { Compile } from 'typebox/schema';
 import type { Failure } from '../../model/errors.js';
 import { invalid } from '../invalid.js';
 import { queryReader, type RawQuery } from './query-strings.js';
@@ -46,7 +46,7 @@ function bodyJudge(schema: TSchema): (body: unknown) => Judged {
   const compiled = Compile(anyOf?.[0] ?? schema);
   return (body) => {
     if (compiled.Check(body) || (anyOf !== undefined && body === null)) return { value: body };
-    const [error] = compiled.Errors(body);
+    const [, [error]] = compiled.Errors(body);
     if (body === null || body === undefined || error === undefined) {
       return refuse('body', 'must be a JSON object');
     }

@@ -1,4 +1,5 @@
 import { createSystemLogger } from '../../runtime/system/logger.js';
+import { initHistories } from '../../server/node-process.js';
 import { configurationOf, type NodeOptions } from '../configuration.js';
 import { CommandError, type Command } from '../context.js';
 import { exitCodes } from '../exit-codes.js';
@@ -11,8 +12,6 @@ export const init: Command<NodeOptions> = async (options, context) => {
     await terminal.out(`No keyspace has its home at ${node.id}: there is nothing to begin.\n`);
     return exitCodes.ok;
   }
-  // Loaded here: the other commands need nothing of a node.
-  const { initHistories } = await import('../../server/node-process.js');
   const logger = createSystemLogger({ level: node.logLevel, fields: { node: node.id } });
   const histories = await initHistories({ cluster, node, runtime: { ...runtime, logger } });
   for (const { keyspace, uuid, created } of histories)

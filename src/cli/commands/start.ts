@@ -1,5 +1,6 @@
 import { delay } from '../../runtime/runtime.js';
 import { createSystemLogger } from '../../runtime/system/logger.js';
+import { startNode } from '../../server/node-process.js';
 import { configurationOf, type NodeOptions } from '../configuration.js';
 import { CommandError, type Command } from '../context.js';
 import { exitCodes } from '../exit-codes.js';
@@ -12,8 +13,6 @@ export const start: Command<NodeOptions> = async (options, context) => {
   const { terminal, runtime } = context;
   const { cluster, node } = await configurationOf(options, context);
   const logger = createSystemLogger({ level: node.logLevel, fields: { node: node.id } });
-  // Loaded here: the other commands need nothing of a node.
-  const { startNode } = await import('../../server/node-process.js');
   const stopped = context.untilStopped();
   const running = await startNode({ cluster, node, logger });
   const { http, peer } = running.addresses;

@@ -46,9 +46,3 @@ it('keeps the message and the stack of an error', () => {
     stack: expect.stringContaining('logger.test') as unknown,
   });
 });
-
-it('writes lines for people when asked to', () => {
-  const { logger, text } = capture({ format: 'pretty', fields: { region: 'ap-south' } });
-  logger.info({ positions: 3 }, 'caught up');
-  expect(text()).toMatch(/INFO.*caught up.*"positions":\s*3/);
-});

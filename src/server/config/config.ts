@@ -2,6 +2,9 @@ import type { KeyspaceName, NodeId, RegionId } from '../../model/ids.js';
 import type { LogLevel } from '../../runtime/system/logger.js';
 import type { Address } from './address.js';
 
+/** From the working directory. */
+export const defaultClusterFile = 'regions/cluster.yaml';
+
 /** What every node of a cluster is told alike: `regions/cluster.yaml`, validated. */
 export interface ClusterConfig {
   /** The file's path as it was given; for messages. */

@@ -1,12 +1,10 @@
 import { dirname, join } from 'node:path';
 import { formatAddress, isLoopback } from './address.js';
 import { readClusterFile } from './cluster-file.js';
-import type { ClusterConfig, ClusterNode, NodeConfig } from './config.js';
+import { defaultClusterFile, type ClusterConfig, type ClusterNode, type NodeConfig } from './config.js';
 import { applyEnvironment, type Environment } from './environment.js';
 import { readNodeFile } from './node-file.js';
 import { allowed, type Checked, type ConfigProblem } from './problem.js';
-
-export const defaultClusterFile = 'regions/cluster.yaml';
 
 export interface LoadOptions {
   /** Default `regions/cluster.yaml`. */

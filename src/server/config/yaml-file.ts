@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Static, TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { Errors } from 'typebox/schema';
 import { Settings } from 'typebox/system';
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml';
 import { allowed, type Checked, type ConfigProblem } from './problem.js';
@@ -107,8 +107,8 @@ function check(schema: TSchema, value: unknown): { path: SettingPath; message: s
   const before = Settings.Get().maxErrors;
   Settings.Set({ maxErrors: problemsMax });
   try {
-    const errors = Compile(schema).Errors(value) as unknown as SchemaError[];
-    return errors.flatMap((error) => explain(schema, value, error));
+    const [, errors] = Errors(schema, value);
+    return (errors as unknown as SchemaError[]).flatMap((error) => explain(schema, value, error));
   } finally {
     Settings.Set({ maxErrors: before });
   }
