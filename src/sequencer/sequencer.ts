@@ -1,17 +1,18 @@
 import type { CertificationIndex } from '../certification/certification-index.js';
-import { keyToBytes } from '../model/keys.js';
-import { encodeEntry, entryHash, nonceBytes } from '../model/entry.js';
-import { epoch, logPosition, seqno, uuidToBytes, type KeyspaceName, type NodeId } from '../model/ids.js';
+import { nonceBytes } from '../model/entry.js';
+import { logPosition, type KeyspaceName, type NodeId } from '../model/ids.js';
 import { limits } from '../model/limits.js';
 import type { Fence, OrderedLog } from '../ordering/ordered-log.js';
 import { delay, every, type Cancel, type Runtime } from '../runtime/runtime.js';
 import type { KeyspaceStore } from '../storage/store.js';
 import type { Submission, Verdict } from '../transport/messages.js';
 import type { PeerTransport } from '../transport/peer-transport.js';
+import { barrierAfter } from './barrier.js';
 import { buildBatch, type Answer, type LogTip } from './batch.js';
 import { CertifyStreams, type CertifyPeer } from './certify-streams.js';
 import { ClockGuard } from './clock-guard.js';
 import { disagreement } from './history-guard.js';
+import { heartbeatOf, verdictOf, welcomeOf } from './messages-to-nodes.js';
 import { parseSubmission, requestBytes, type SequencerRequest } from './request.js';
 
 export interface SequencerPorts {
@@ -302,62 +303,11 @@ export class Sequencer {
   }
 
   #welcome() {
-    const { keyspace, self, store } = this.#ports;
-    const { head } = store;
-    return {
-      type: 'welcome',
-      keyspace,
-      keyspaceId: head.keyspaceId === undefined ? Buffer.alloc(16) : uuidToBytes(head.keyspaceId),
-      epoch: head.epoch,
-      nonce: head.nonce,
-      node: self,
-      tailPosition: Math.max(0, head.position),
-      tailSeqno: head.seqno,
-      tailHash: head.chainHash,
-    } as const;
+    return welcomeOf(this.#ports);
   }
 
   #heartbeat() {
-    const { head } = this.#ports.store;
-    return {
-      type: 'heartbeat',
-      logTimeMs: head.logTimeMs,
-      wallMs: this.#ports.runtime.clock.nowMs(),
-      position: Math.max(0, head.position),
-      seqno: head.seqno,
-      serving: this.#state.kind === 'serving',
-      whyNot: this.#whyNot(),
-    } as const;
+    const wallMs = this.#ports.runtime.clock.nowMs();
+    return heartbeatOf(this.#ports.store.head, wallMs, this.#state.kind === 'serving', this.#whyNot());
   }
-}
-
-function barrierAfter(before: LogTip, logTimeMs: number, node: NodeId): { entry: Buffer; tip: LogTip } {
-  const position = before.position + 1;
-  const next = epoch(before.epoch + 1);
-  const entry = encodeEntry({
-    kind: 'barrier',
-    epoch: next,
-    position: logPosition(position),
-    firstSeqno: seqno(before.seqno + 1),
-    count: 0,
-    logTimeMs,
-    nonce: before.nonce,
-    previousHash: before.chainHash,
-    content: { kind: 'barrier', idFloorMs: before.idFloorMs, node },
-  });
-  return { entry, tip: { ...before, position, epoch: next, chainHash: entryHash(entry), logTimeMs } };
-}
-
-function verdictOf(request: SequencerRequest, answer: Answer): Verdict {
-  const conflict = answer.kind === 'aborted' ? answer.conflict : undefined;
-  return {
-    transactionId: uuidToBytes(request.id),
-    kind: answer.kind,
-    code: answer.kind === 'committed' ? '' : answer.code,
-    conflictKey: conflict === undefined ? Buffer.alloc(0) : keyToBytes(conflict.key),
-    conflictSeqno: conflict?.winner ?? 0,
-    tombstone: answer.kind === 'aborted' && answer.tombstone,
-    seqno: (answer.kind === 'aborted' ? undefined : answer.seqno) ?? 0,
-    detail: answer.kind === 'committed' ? '' : answer.detail,
-  };
 }
