@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { eventually } from '../../test/support/eventually.js';
 import { InProcessCluster } from '../../test/support/in-process-cluster.js';
 import { causal, failureOf, key, local, oneShot, put, textOf, valueOf } from '../../test/support/requests.js';
 import { gtid } from '../model/gtid.js';
@@ -10,21 +9,11 @@ let cluster: InProcessCluster;
 beforeAll(async () => {
   cluster = await InProcessCluster.start();
 });
-beforeEach(async () => {
-  cluster.network.heal();
-  cluster.network.release('home', 'east', 'entries');
-  await cluster.writable();
-  await cluster.settled();
-});
+beforeEach(() => cluster.restore());
 afterAll(() => cluster.stop());
 
 const at = (node: string, request: Partial<TransactRequest>) =>
   cluster.keyspace(node).transact(oneShot(request));
-
-async function cutOff(node: string): Promise<void> {
-  for (const other of cluster.nodeIds()) if (other !== node) cluster.network.cut(node, other);
-  await eventually(() => !cluster.status(node).writable);
-}
 
 describe('a causality token', () => {
   const token = (n: number, history = cluster.history) => gtid(history, seqno(n));
@@ -52,7 +41,7 @@ describe('a causality token', () => {
     const read = cluster.keyspace('east').read([key('token')], { ...local, token: written });
     cluster.network.release('home', 'east', 'entries');
     expect(valueOf(await read).values.map(textOf)).toEqual(['new']);
-    await cutOff('east');
+    await cluster.cutOff('east');
     const again = await cluster.keyspace('east').read([key('token')], { ...local, token: written });
     expect(valueOf(again)).toMatchObject({ gtid: written });
   });
@@ -90,7 +79,7 @@ describe('a causal read', () => {
   });
 
   it('without a sequencer is refused, while local reads go on', async () => {
-    await cutOff('east');
+    await cluster.cutOff('east');
     expect(failureOf(await cluster.keyspace('east').read([key('c')], causal)).code).toBe(
       'CAUSAL_READ_TIMEOUT',
     );

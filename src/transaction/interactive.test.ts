@@ -23,15 +23,7 @@ let cluster: InProcessCluster;
 beforeAll(async () => {
   cluster = await InProcessCluster.start();
 });
-beforeEach(async () => {
-  cluster.network.heal();
-  for (const node of ['east', 'west']) {
-    cluster.network.release('home', node, 'entries');
-    cluster.network.release(node, 'home', 'certify');
-  }
-  await cluster.writable();
-  await cluster.settled();
-});
+beforeEach(() => cluster.restore());
 afterAll(() => cluster.stop());
 
 const begin = async (node = 'east', options: Partial<BeginOptions> = {}): Promise<InteractiveTransaction> =>

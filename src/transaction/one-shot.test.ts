@@ -2,11 +2,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.js';
 import { InProcessCluster } from '../../test/support/in-process-cluster.js';
 import {
+  absent,
   add,
+  atVersion,
   causal,
   failureOf,
   key,
   oneShot,
+  present,
   put,
   remove,
   removeRange,
@@ -22,24 +25,11 @@ let cluster: InProcessCluster;
 beforeAll(async () => {
   cluster = await InProcessCluster.start();
 });
-beforeEach(async () => {
-  cluster.network.heal();
-  cluster.network.release('home', 'east', 'entries');
-  await cluster.writable();
-  await cluster.settled();
-});
+beforeEach(() => cluster.restore());
 afterAll(() => cluster.stop());
 
 const at = (node: string, request: Partial<TransactRequest>) =>
   cluster.keyspace(node).transact(oneShot(request));
-const absent = (text: string): Check => ({ key: key(text), expect: 'absent' });
-const present = (text: string): Check => ({ key: key(text), expect: 'present' });
-const version = (text: string, n: number): Check => ({ key: key(text), expect: { version: seqno(n) } });
-
-async function cutOff(node: string): Promise<void> {
-  for (const other of cluster.nodeIds()) if (other !== node) cluster.network.cut(node, other);
-  await eventually(() => !cluster.status(node).writable);
-}
 
 describe('a check judged on an old snapshot', () => {
   it.each([
@@ -71,7 +61,7 @@ describe('a check judged on an old snapshot', () => {
   it('absent that cannot be judged a second time is CAUSAL_READ_TIMEOUT', async () => {
     valueOf(await at('home', { mutations: [put('taken too')] }));
     await cluster.settled();
-    await cutOff('east');
+    await cluster.cutOff('east');
     const request = { checks: [absent('taken too')], mutations: [put('x')], timeoutMs: 200 };
     expect(failureOf(await at('east', request)).code).toBe('CAUSAL_READ_TIMEOUT');
   });
@@ -92,12 +82,12 @@ describe('a check judged on an old snapshot', () => {
   it('a version that is ahead waits for it, and fails as CAUSAL_READ_TIMEOUT when it does not come', async () => {
     cluster.network.hold('home', 'east', 'entries');
     const { seqno: v } = valueOf(await at('home', { mutations: [put('ahead')] }));
-    const answer = at('east', { checks: [version('ahead', v)], mutations: [put('done')] });
+    const answer = at('east', { checks: [atVersion('ahead', v)], mutations: [put('done')] });
     cluster.network.release('home', 'east', 'entries');
     valueOf(await answer);
     const applied = gtid(cluster.history, seqno(v + 1));
     const required = gtid(cluster.history, seqno(v + 100));
-    const far = { checks: [version('ahead', v + 100)], mutations: [put('x')], timeoutMs: 100 };
+    const far = { checks: [atVersion('ahead', v + 100)], mutations: [put('x')], timeoutMs: 100 };
     const failure = failureOf(await at('east', far));
     expect(failure).toMatchObject({ code: 'CAUSAL_READ_TIMEOUT', details: { required, applied } });
   });
@@ -107,7 +97,7 @@ describe('a check judged on an old snapshot', () => {
     await cluster.settled();
     cluster.network.hold('home', 'east', 'entries');
     const winner = valueOf(await at('home', { mutations: [put('passed')] })).gtid;
-    const checks = [version('passed', v)];
+    const checks = [atVersion('passed', v)];
     const failures = await Promise.all(
       (['serializable', 'snapshot'] as const).map(async (isolation) =>
         failureOf(await at('east', { isolation, checks, mutations: [put('other')] })),

@@ -1,40 +1,35 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { eventually } from '../../test/support/eventually.js';
 import { InProcessCluster } from '../../test/support/in-process-cluster.js';
-import { causal, failureOf, key, oneShot, put, valueOf } from '../../test/support/requests.js';
-import { seqno } from '../model/ids.js';
-import type { Check, TransactRequest } from './service.js';
+import {
+  absent,
+  atVersion,
+  causal,
+  failureOf,
+  key,
+  oneShot,
+  present,
+  put,
+  valueOf,
+} from '../../test/support/requests.js';
+import type { TransactRequest } from './service.js';
 
 let cluster: InProcessCluster;
 beforeAll(async () => {
   cluster = await InProcessCluster.start();
 });
-beforeEach(async () => {
-  cluster.network.heal();
-  cluster.network.release('home', 'east', 'entries');
-  await cluster.writable();
-  await cluster.settled();
-});
+beforeEach(() => cluster.restore());
 afterAll(() => cluster.stop());
 
 const at = (node: string, request: Partial<TransactRequest>) =>
   cluster.keyspace(node).transact(oneShot(request));
-const absent = (text: string): Check => ({ key: key(text), expect: 'absent' });
-const present = (text: string): Check => ({ key: key(text), expect: 'present' });
-const version = (text: string, n: number): Check => ({ key: key(text), expect: { version: seqno(n) } });
-
-async function cutOff(node: string): Promise<void> {
-  for (const other of cluster.nodeIds()) if (other !== node) cluster.network.cut(node, other);
-  await eventually(() => !cluster.status(node).writable);
-}
 
 describe('without mutations', () => {
   it('reads and checks hold at the snapshot, with the sequencer cut off', async () => {
     const { seqno: v } = valueOf(await at('home', { mutations: [put('there', 'x')] }));
     await cluster.settled();
-    await cutOff('east');
+    await cluster.cutOff('east');
     const reads = [{ kind: 'key', key: key('there') }] as const;
-    const checks = [version('there', v), present('there'), absent('not there')];
+    const checks = [atVersion('there', v), present('there'), absent('not there')];
     const committed = valueOf(await at('east', { reads, checks }));
     expect(committed).toMatchObject({ seqno: v, results: [] });
     expect(committed.reads[0]).toMatchObject({ kind: 'key', value: { version: v } });
@@ -43,20 +38,20 @@ describe('without mutations', () => {
   it('a check that fails is told at once, with the actual version, with the sequencer cut off', async () => {
     const { seqno: v } = valueOf(await at('home', { mutations: [put('there', 'y')] }));
     await cluster.settled();
-    await cutOff('east');
+    await cluster.cutOff('east');
     const failure = failureOf(await at('east', { checks: [absent('there')] }));
     const checks = [{ key: 'there', expected: 'absent', actual: v }];
     expect(failure).toMatchObject({ code: 'CHECK_FAILED', outcome: 'not-committed', details: { checks } });
   });
 
   it('with the causal flag and no sequencer it is an error, never an old answer', async () => {
-    await cutOff('east');
+    await cluster.cutOff('east');
     const failure = failureOf(await at('east', { ...causal, reads: [{ kind: 'key', key: key('a') }] }));
     expect(failure).toMatchObject({ code: 'CAUSAL_READ_TIMEOUT', outcome: 'not-committed' });
   });
 
   it('mutations without a sequencer are refused, certainly for a first attempt only', async () => {
-    await cutOff('east');
+    await cluster.cutOff('east');
     const mutations = [put('a')];
     expect(failureOf(await at('east', { mutations }))).toMatchObject({
       code: 'SEQUENCER_UNAVAILABLE',

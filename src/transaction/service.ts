@@ -77,7 +77,7 @@ export type MutationRequest =
       readonly ttlMs: number | undefined;
     };
 
-/** `version: undefined` demands that the key is absent; 'present' that it is there at any version. */
+/** 'absent': the key is not there; 'present': it is there, at any version. */
 export interface Check {
   readonly key: Key;
   readonly expect: { readonly version: Seqno } | 'absent' | 'present';
@@ -146,8 +146,16 @@ export type TransactionState =
   | { readonly state: 'unknown' };
 
 /** 'no-history': the keyspace was never initialised here or at its home. */
-export type ReplicaState =
-  'no-history' | 'joining' | 'catching-up' | 'synced' | 'draining' | 'inconsistent' | 'damaged';
+export const replicaStates = [
+  'no-history',
+  'joining',
+  'catching-up',
+  'synced',
+  'draining',
+  'inconsistent',
+  'damaged',
+] as const;
+export type ReplicaState = (typeof replicaStates)[number];
 
 export interface KeyspaceStatus {
   readonly name: KeyspaceName;

@@ -12,6 +12,12 @@ class Link {
     if (this.held === undefined) deliver();
     else this.held.push(deliver);
   }
+
+  release(): void {
+    const held = this.held ?? [];
+    this.held = undefined;
+    for (const deliver of held) deliver();
+  }
 }
 
 interface OpenStream {
@@ -63,10 +69,11 @@ export class ControlledNetwork {
   }
 
   release(from: string, to: string, method: PeerMethod): void {
-    const link = this.#link(from, to, method);
-    const held = link.held ?? [];
-    link.held = undefined;
-    for (const deliver of held) deliver();
+    this.#link(from, to, method).release();
+  }
+
+  releaseAll(): void {
+    for (const link of this.#links.values()) link.release();
   }
 
   /** What waits on a held link is lost; its streams close, as a connection would. */

@@ -155,6 +155,20 @@ export class InProcessCluster {
     return [...hashes];
   }
 
+  /** Cuts every link of a node, and waits until it has noticed. */
+  async cutOff(node: string): Promise<void> {
+    for (const other of this.nodeIds()) if (other !== node) this.network.cut(node, other);
+    await eventually(() => !this.status(node).writable);
+  }
+
+  /** Heals every link, lets go of what was held, and waits until all nodes take writes and hold the same. */
+  async restore(): Promise<void> {
+    this.network.heal();
+    this.network.releaseAll();
+    await this.writable();
+    await this.settled();
+  }
+
   nodeIds(): NodeId[] {
     return this.#names.map((node) => nodeId(node));
   }

@@ -1,7 +1,8 @@
 import type { Failure, Result } from '../../src/model/errors.js';
 import { keyFromText, type Key } from '../../src/model/keys.js';
 import type { VersionedValue } from '../../src/model/value.js';
-import type { Freshness, MutationRequest, TransactRequest } from '../../src/transaction/service.js';
+import { seqno } from '../../src/model/ids.js';
+import type { Check, Freshness, MutationRequest, TransactRequest } from '../../src/transaction/service.js';
 
 /** No wait for anything newer than what is there. */
 export const local: Freshness = { causal: false, token: undefined, timeoutMs: 5000 };
@@ -25,6 +26,18 @@ export function removeRange(start: string, end?: string): MutationRequest {
 
 export function add(text: string, operand = 1n): MutationRequest {
   return { kind: 'sum', key: key(text), operand, ttlMs: undefined };
+}
+
+export function absent(text: string): Check {
+  return { key: key(text), expect: 'absent' };
+}
+
+export function present(text: string): Check {
+  return { key: key(text), expect: 'present' };
+}
+
+export function atVersion(text: string, version: number): Check {
+  return { key: key(text), expect: { version: seqno(version) } };
 }
 
 /** A one-shot request; its content is its mutations, in a form of this module's own. */

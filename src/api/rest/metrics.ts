@@ -1,17 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Gauge, Histogram, type Registry } from 'prom-client';
-import type { KeyspaceStatus, NodeService } from '../../transaction/service.js';
+import { replicaStates, type KeyspaceStatus, type NodeService } from '../../transaction/service.js';
 
 const durationBucketsS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-const states: readonly KeyspaceStatus['state'][] = [
-  'no-history',
-  'joining',
-  'catching-up',
-  'synced',
-  'draining',
-  'inconsistent',
-  'damaged',
-];
 
 interface Observer {
   observe(valueS: number): void;
@@ -89,7 +80,8 @@ function observeStates(node: NodeService, registry: Registry): void {
     collect: () => {
       for (const service of node.keyspaces()) {
         const current = service.status().state;
-        for (const state of states) made.set({ keyspace: service.name, state }, Number(state === current));
+        for (const state of replicaStates)
+          made.set({ keyspace: service.name, state }, Number(state === current));
       }
     },
   });

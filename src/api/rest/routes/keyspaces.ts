@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { succeed } from '../../../model/errors.js';
-import type { KeyspaceStatus, NodeService } from '../../../transaction/service.js';
+import { replicaStates, type KeyspaceStatus, type NodeService } from '../../../transaction/service.js';
 import { sendJson } from '../answers.js';
 import { keyspaceErrors, pathParameters, responses } from '../documentation.js';
 import { onKeyspace, type KeyspacePath, type KeyspaceRoute } from '../exchange.js';
@@ -17,15 +17,7 @@ export const keyspaceStatusSchema = Type.Object(
     sequencer: Type.Optional(
       Type.String({ description: 'The node that sequences, as far as this one knows.' }),
     ),
-    state: Type.Enum([
-      'no-history',
-      'joining',
-      'catching-up',
-      'synced',
-      'draining',
-      'inconsistent',
-      'damaged',
-    ]),
+    state: Type.Enum([...replicaStates]),
     detail: Type.Optional(Type.String()),
     applied: Type.Integer({ description: 'The last seqno in this node.' }),
     tail: Type.Integer({ description: 'The last seqno of the log that this node knows of.' }),
