@@ -117,13 +117,14 @@ it('what was not yet handed over when the stream went is dropped: the next one i
   expect(newer.submissions()).toBe(0);
 });
 
-it('a sequencer of a lower epoch is sent away, and the one that was there stays', async () => {
+it('a sequencer of a lower epoch is told what was seen and sent away, and the one that was there stays', async () => {
   const { link } = await linked();
   const sequencer = new Played(link, 5);
   sequencer.serves(true);
   await eventually(() => link.serving);
   const stale = new Played(link, 4, 'west');
   await eventually(() => expect(stale.closed).toMatch(/epoch 5/));
+  expect(stale.said).toMatchObject([{ type: 'hello', seenEpoch: 5 }]);
   expect(link.status).toMatchObject({ serving: true, sequencer: 'home', epoch: 5 });
   expect(sequencer.closed).toBeUndefined();
 });

@@ -77,10 +77,15 @@ export class SequencerLink {
     return this.#serving;
   }
 
-  /** A sequencer has opened a stream and its welcome has been read. A sequencer of a lower epoch than the last is refused. */
+  /**
+   * A sequencer has opened a stream and its welcome has been read. One of a lower epoch than the last is refused; it is told
+   * what this node knows all the same, since it may be a home whose log was set back.
+   */
   accept(stream: PeerStream, welcome: CertifyWelcome): void {
-    if (welcome.epoch < this.#epoch)
+    if (welcome.epoch < this.#epoch) {
+      this.#sendHello(stream);
       return stream.close(`a sequencer of epoch ${this.#epoch} was here before`);
+    }
     const older = this.#stream;
     if (older !== undefined) this.#lost('replaced by a newer stream');
     older?.close('replaced by a newer stream');
@@ -93,11 +98,16 @@ export class SequencerLink {
     stream.onClose((reason) => {
       if (this.#stream === stream) this.#lost(`the stream of ${welcome.node} is closed: ${reason}`);
     });
+    this.#sendHello(stream);
+  }
+
+  #sendHello(stream: PeerStream): void {
     const { head } = this.#store;
     const keyspaceId = head.keyspaceId === undefined ? Buffer.alloc(0) : uuidToBytes(head.keyspaceId);
     const position = Math.max(0, head.position);
-    const hello = { type: 'hello', node: this.#self, keyspaceId, position, hash: head.chainHash } as const;
-    stream.send(encodeCertifyFromNode(hello));
+    const seen = { seenEpoch: this.#epoch, seenPosition: Math.max(0, this.#tail.position) };
+    const place = { keyspaceId, position, hash: head.chainHash };
+    stream.send(encodeCertifyFromNode({ type: 'hello', node: this.#self, ...place, ...seen }));
   }
 
   /** Hands submissions of one turn to the sequencer in one message. Dropped when the stream closes before. */

@@ -6,8 +6,8 @@ export type History = Pick<KeyspaceStore, 'head' | 'chainHashAt'>;
 
 /**
  * What a node's place in the history says of ours: undefined when it is a prefix of ours (or cannot be compared, since
- * ours no longer keeps that hash), else why nobody may write. A peer that is ahead of the log or different means that
- * the log was set back or forked.
+ * ours no longer keeps that hash), else why nobody may write. A peer that is ahead of the log, has seen more of it than
+ * there is, or is different means that the log was set back or forked.
  */
 export function disagreement(node: NodeId, hello: CertifyHello, history: History): string | undefined {
   const { head } = history;
@@ -17,6 +17,12 @@ export function disagreement(node: NodeId, hello: CertifyHello, history: History
     return `${node} has another history of this keyspace`;
   if (hello.position > head.position) {
     return `${node} is ahead of the log: it holds position ${hello.position}, the log ends at ${head.position}`;
+  }
+  if (hello.seenPosition > head.position) {
+    return `${node} has seen position ${hello.seenPosition} of the log, which ends at ${head.position}`;
+  }
+  if (hello.seenEpoch > head.epoch) {
+    return `${node} has seen epoch ${hello.seenEpoch} of the log, which ends in epoch ${head.epoch}`;
   }
   const ours = history.chainHashAt(hello.position);
   if (ours !== undefined && !ours.equals(hello.hash)) {

@@ -129,6 +129,59 @@ describe('histories that differ stop the sequencer', () => {
   });
 });
 
+describe('a home that was set back below an epoch that its peers have seen', () => {
+  /** Streams that open anew tell every node the epoch of the present term. */
+  async function epochIsKnown(): Promise<void> {
+    cluster.network.close(({ method }) => method === 'certify');
+    await eventually(() => cluster.parts('east').link.status.epoch === 1);
+    await cluster.writable();
+  }
+
+  it('learns from a peer that is ahead, and does not lead', async () => {
+    cluster = await InProcessCluster.start({ nodes: ['home', 'east'] });
+    await cluster.stopNode('home');
+    const older = await copyOfDisk(cluster.disk('home'));
+    await cluster.startNode('home');
+    await cluster.writable();
+    valueOf(await cluster.keyspace('east').transact(write));
+    cluster.network.close(({ method }) => method === 'certify');
+    await eventually(() => cluster.parts('east').link.status.epoch === 2);
+    await cluster.stopNode('home');
+    cluster.replaceDisk('home', older);
+    await cluster.startNode('home');
+    await eventually(() => expect(cluster.status('home').detail).toMatch(/east is ahead of the log/));
+    expect(cluster.parts('home').store.head.epoch).toBe(1);
+  });
+
+  it('learns it from a peer that has not applied what it has seen of it', async () => {
+    cluster = await InProcessCluster.start({ nodes: ['home', 'east'] });
+    await epochIsKnown();
+    await cluster.settled();
+    const older = await copyOfDisk(cluster.disk('home'));
+    cluster.network.hold('home', 'east', 'entries');
+    valueOf(await cluster.keyspace('home').transact(write));
+    const { position } = cluster.parts('home').store.head;
+    await eventually(() => cluster.parts('east').link.status.tail.position === position);
+    await cluster.stopNode('home');
+    cluster.network.drop('home', 'east', 'entries');
+    cluster.replaceDisk('home', older);
+    await cluster.startNode('home');
+    await halted(/east has seen position/);
+    expect(cluster.parts('home').store.head.position).toBe(position - 1);
+  });
+
+  it('learns of another history, and does not begin it over the first', async () => {
+    cluster = await InProcessCluster.start({ nodes: ['home', 'east'] });
+    await epochIsKnown();
+    await cluster.stopNode('home');
+    cluster.replaceDisk('home');
+    await cluster.beginHistory('home', mintKeyspaceId(Buffer.alloc(16, 9)));
+    await cluster.startNode('home');
+    await eventually(() => expect(cluster.status('home').detail).toMatch(/east has another history/));
+    expect(cluster.parts('home').store.head.position).toBe(0);
+  });
+});
+
 describe('an append whose write fails', () => {
   it.each(['lost', 'written', 'poisoned'] as const)(
     'and is %s is acknowledged once it is durable, and never twice',

@@ -75,7 +75,15 @@ const submission = fc.record({
 });
 
 const certifyFromNode: fc.Arbitrary<CertifyFromNode> = fc.oneof(
-  fc.record({ type: type('hello'), node: text, keyspaceId: uuidOrNone, position: uint64, hash: bytes }),
+  fc.record({
+    type: type('hello'),
+    node: text,
+    keyspaceId: uuidOrNone,
+    position: uint64,
+    hash: bytes,
+    seenEpoch: uint64,
+    seenPosition: uint64,
+  }),
   fc.record({ type: type('submissions'), submissions: fc.array(submission, { maxLength: 4 }) }),
   fc.record({ type: type('tail'), request: uint64 }),
 );

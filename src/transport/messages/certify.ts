@@ -77,6 +77,9 @@ export interface CertifyHello {
   readonly keyspaceId: Uint8Array;
   readonly position: number;
   readonly hash: Uint8Array;
+  /** What a sequencer has told this node at most, applied here or not; 0: none has. */
+  readonly seenEpoch: number;
+  readonly seenPosition: number;
 }
 
 export interface SubmissionBatch {
@@ -153,6 +156,8 @@ interface WireFromNode {
     readonly keyspaceId: WireBytes;
     readonly position: WireUint64;
     readonly hash: WireBytes;
+    readonly seenEpoch: WireUint64;
+    readonly seenPosition: WireUint64;
   } | null;
   readonly submissions?: { readonly submissions: readonly WireSubmission[] } | null;
   readonly tail?: { readonly request: WireUint64 } | null;
@@ -255,6 +260,8 @@ export function decodeCertifyFromNode(bytes: Uint8Array): CertifyFromNode {
       keyspaceId: uuidOrNoneOf(hello.keyspaceId, 'hello.keyspace_id'),
       position: safeIntegerOf(hello.position, 'hello.position'),
       hash: bytesOf(hello.hash),
+      seenEpoch: safeIntegerOf(hello.seenEpoch, 'hello.seen_epoch'),
+      seenPosition: safeIntegerOf(hello.seenPosition, 'hello.seen_position'),
     };
   }
   throw new PeerMessageError('a CertifyFromNode without a known message in it');
