@@ -34,7 +34,7 @@ function buildProgram(context: CliContext, version: string, done: (code: ExitCod
     .showHelpAfterError('Try `meridian --help`.')
     .addHelpText('after', `\nExit status: ${exitStatusText}`);
   const subcommand = (name: string, description: string): Command =>
-    program.command(name).description(description);
+    program.command(name).description(description).showHelpAfterError(`Try \`meridian ${name} --help\`.`);
 
   // Loaded when asked for: the other commands need nothing of a node, and answer sooner without its libraries.
   nodeOptions(
@@ -50,7 +50,11 @@ function buildProgram(context: CliContext, version: string, done: (code: ExitCod
       done(await start(options, context));
     });
   targetOptions(subcommand('status', 'show nodes, states, lag, sequencers, epochs and round trips'))
-    .addOption(new Option('-o, --output <format>', 'how').choices(['table', 'json']).default('table'))
+    .addOption(
+      new Option('-o, --output <format>', 'for people, or for programs')
+        .choices(['table', 'json'])
+        .default('table'),
+    )
     .action(async (options: StatusOptions) => done(await status(options, context)));
   targetOptions(subcommand('get', "write a key's value to standard output, byte for byte"))
     .argument('<keyspace>')

@@ -15,6 +15,13 @@ export async function openLevelDatabase(directory: string): Promise<Database> {
     writeBufferSize: 16 * mib,
     maxFileSize: 8 * mib,
   });
-  await database.open();
+  try {
+    await database.open();
+  } catch (error) {
+    const { code } = (error as { cause?: { code?: unknown } }).cause ?? {};
+    if (code === 'LEVEL_LOCKED')
+      throw new Error(`${directory} is in use by another process`, { cause: error });
+    throw error;
+  }
   return database;
 }

@@ -71,10 +71,13 @@ export function awaitSeqno(
   const waited = context.waiters.wait(wanted, timeoutMs);
   if (waited === true) return ready;
   if (waited === 'full') return tooManyWait();
-  if (waited === false) return { ok: false, failure: causalTimeout(context, wanted, 'not applied in time') };
-  return waited.then((reached) =>
-    reached ? ready : { ok: false, failure: causalTimeout(context, wanted, 'not applied in time') },
-  );
+  if (waited === false) return notApplied(context, wanted);
+  return waited.then((reached) => (reached ? ready : notApplied(context, wanted)));
+}
+
+function notApplied(context: KeyspaceContext, wanted: Seqno): Result<undefined> {
+  const why = `seqno ${wanted} was not applied here in time; seqno ${context.store.head.seqno} is`;
+  return { ok: false, failure: causalTimeout(context, wanted, why) };
 }
 
 function tooManyWait(): Result<undefined> {

@@ -17,7 +17,7 @@ interface Refusal {
 }
 
 /** What fastify refuses, in the words of the catalogue; undefined for what is no client's fault. */
-export function refusalOf(error: FastifyError, request: FastifyRequest): Refusal | undefined {
+function refusalOf(error: FastifyError, request: FastifyRequest): Refusal | undefined {
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE': {
       const limit = request.routeOptions?.bodyLimit ?? limits.requestBodyBytesMax;
@@ -79,7 +79,10 @@ export function respondWithoutRoute(app: FastifyInstance, node: NodeService): vo
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split(/[?#]/, 1)[0]!;
     const allowed = new Set(patterns.filter((one) => one.path.test(path)).flatMap((one) => one.methods));
-    if (allowed.size === 0) return refuse(reply, node, invalid('path', 'leads nowhere').failure, 404);
+    if (allowed.size === 0) {
+      const nowhere = invalid('path', 'leads nowhere; /openapi.json lists all paths');
+      return refuse(reply, node, nowhere.failure, 404);
+    }
     void reply.header('Allow', [...allowed].sort().join(', '));
     return refuse(reply, node, invalid('method', `${request.method} is not for this path`).failure, 405);
   });
