@@ -3,7 +3,7 @@ import { tokenOf, type RegionClient } from './region-client.js';
 
 /** Few, so that transfers meet. */
 export const accounts = Array.from({ length: 8 }, (_, i) => `accounts/${i}`);
-export const openingBalance = 1000;
+const openingBalance = 1000;
 export const fixedTotal = accounts.length * openingBalance;
 /** Keyspaces with accounts. */
 export const bankKeyspaces = ['default', 'eu'] as const;

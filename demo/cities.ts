@@ -21,7 +21,7 @@ export async function loadCities(count: number | undefined): Promise<CitiesByKey
   return placeCities(count === undefined ? all : spread(all, count));
 }
 
-export function placeCities(cities: readonly City[]): CitiesByKeyspace {
+function placeCities(cities: readonly City[]): CitiesByKeyspace {
   const placed = new Map<CityKeyspace, CityRecord[]>(cityKeyspaces.map((name) => [name, []]));
   for (const city of cities) {
     const record = { key: `cities/${city.country}/${city.cityId}`, json: JSON.stringify(city) };

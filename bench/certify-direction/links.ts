@@ -97,7 +97,7 @@ export function sendOver(calls: readonly Duplex[]): Send {
   };
 }
 
-export function transportOf(self: 'node' | 'sequencer', peerPort: number): GrpcPeerTransport {
+function transportOf(self: 'node' | 'sequencer', peerPort: number): GrpcPeerTransport {
   const own = self === 'node' ? node : sequencer;
   const peer = self === 'node' ? sequencer : node;
   return createGrpcPeerTransport({

@@ -70,7 +70,7 @@ function jsonText(bytes: Uint8Array): string | undefined {
  * The members of a present key in JSON text, without braces. JSON values are embedded as they are stored, so numbers keep
  * all their digits and deep nesting costs nothing; other bytes are base64.
  */
-export function valueMembers({ value, expiresAtMs }: VersionedValue, encoding: Encoding): string {
+function valueMembers({ value, expiresAtMs }: VersionedValue, encoding: Encoding): string {
   const expiry = expiresAtMs === undefined ? '' : `,"expiresAtMs":${expiresAtMs}`;
   if (value.kind === 'counter') {
     return `"kind":"counter","value":${JSON.stringify(int64Json(value.count))}${expiry}`;

@@ -14,7 +14,7 @@ export interface Terminal {
 }
 
 /** Colours on a terminal, unless NO_COLOR says otherwise. */
-export function coloursWanted(stream: { readonly isTTY?: boolean }, noColor: string | undefined): boolean {
+function coloursWanted(stream: { readonly isTTY?: boolean }, noColor: string | undefined): boolean {
   return stream.isTTY === true && (noColor === undefined || noColor === '');
 }
 

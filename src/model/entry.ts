@@ -16,7 +16,7 @@ import {
 } from './ids.js';
 import { decodeAborted, encodeAborted, type AbortedOutcome } from './outcome.js';
 
-export const entryFormatVersion = 1;
+const entryFormatVersion = 1;
 /** Order is part of the format. */
 const entryKinds = ['genesis', 'batch', 'barrier', 'mark'] as const;
 export type EntryKind = (typeof entryKinds)[number];

@@ -11,7 +11,7 @@ const counterTag = 2;
  * expiry in ms u64 (0: none), kind u8; then for bytes: content type length u32, content type, value length u32, value;
  * for a counter: i64. Integers are big-endian. No two different records have the same bytes.
  */
-export function writeStateRecord(writer: ByteWriter, key: Key, record: VersionedValue): void {
+function writeStateRecord(writer: ByteWriter, key: Key, record: VersionedValue): void {
   writer
     .u32(key.length)
     .rawLatin1(key)

@@ -1,13 +1,12 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { anyWriteSet } from '../../test/support/model-arbitraries.js';
-import { atomic, key, removeRange, set, testId } from '../../test/support/chain.js';
+import { atomic, emptyContentHash, key, removeRange, set, testId } from '../../test/support/chain.js';
 import { MalformedBytes } from './bytes.js';
 import {
   contentHashOf,
   decodeWriteSet,
   decodeWriteSetHeader,
-  emptyContentHash,
   encodeWriteSet,
   type Effect,
   type Mutation,

@@ -102,12 +102,12 @@ function encodeOperand(writer: ByteWriter, mutation: Mutation): void {
   }
 }
 
-export function encodeRange(writer: ByteWriter, range: KeyRange): void {
+function encodeRange(writer: ByteWriter, range: KeyRange): void {
   writer.latin1(range.start).u8(range.end === undefined ? 0 : 1);
   if (range.end !== undefined) writer.latin1(range.end);
 }
 
-export function decodeRange(reader: ByteReader): KeyRange {
+function decodeRange(reader: ByteReader): KeyRange {
   const start = reader.latin1() as Key;
   return { start, end: reader.u8() === 0 ? undefined : (reader.latin1() as Key) };
 }
@@ -200,8 +200,6 @@ function decodeMutation(reader: ByteReader, raw: RawEffect): Mutation {
       return { kind: 'deleteRange', range: raw.range };
   }
 }
-
-export const emptyContentHash = Buffer.alloc(32);
 
 /** The hash of what a client sent, given in pieces that no other content shares (lengths are hashed with them). */
 export function contentHashOf(pieces: readonly (Uint8Array | string)[]): Buffer {

@@ -19,7 +19,7 @@ import { StoreDamaged, type Head } from './store.js';
  * is not checksummed by itself ends in a CRC-32 of its database key and its bytes, so that a flipped bit and a record in
  * another's place are found on read.
  */
-export const layoutFormat = 1;
+const layoutFormat = 1;
 
 const prefixes = { data: 'd', entry: 'e', outcome: 'o', expiry: 'x', meta: 'm' } as const;
 type Prefix = keyof typeof prefixes;

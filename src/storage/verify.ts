@@ -31,7 +31,7 @@ export interface Verified extends HeadRecord {
   readonly election: Buffer | undefined;
 }
 
-export const emptyRecord: HeadRecord = { head: emptyHead, oldestPosition: 0, hashBeforeOldest: zeroHash };
+const emptyRecord: HeadRecord = { head: emptyHead, oldestPosition: 0, hashBeforeOldest: zeroHash };
 
 /**
  * Reads where a store stands and verifies what LevelDB does not: that the kept entries are dense, chained and whole up to

@@ -144,7 +144,7 @@ function refusal(id: TransactionId, settled: Extract<Settled, { kind: 'refused' 
 }
 
 /** `outcome` speaks of the id, never `not-committed`: with another content it may yet be anybody's. */
-export function idReused(context: KeyspaceContext, id: TransactionId, at: Seqno | undefined): Failure {
+function idReused(context: KeyspaceContext, id: TransactionId, at: Seqno | undefined): Failure {
   const details = { transactionId: id, ...(at === undefined ? {} : { gtid: gtidAt(context, at) }) };
   const outcome: OutcomeWord = at === undefined ? 'unknown' : 'committed';
   return failure('TRANSACTION_ID_REUSED', 'the transaction id was used before with another content', {
@@ -153,7 +153,7 @@ export function idReused(context: KeyspaceContext, id: TransactionId, at: Seqno 
   });
 }
 
-export function outcomeUnknown(context: KeyspaceContext, id: TransactionId): Result<never> {
+function outcomeUnknown(context: KeyspaceContext, id: TransactionId): Result<never> {
   const ask = `/v1/keyspaces/${context.name}/transactions/${id}`;
   const message = 'COMMIT was sent and its outcome is not known yet; ask for it, or submit the same id again';
   return fail('COMMIT_OUTCOME_UNKNOWN', message, { outcome: 'unknown', details: { transactionId: id, ask } });

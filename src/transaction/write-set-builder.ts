@@ -14,8 +14,6 @@ export interface ReadSet {
   readonly checks: ReadonlySet<Key>;
 }
 
-export const emptyReadSet: ReadSet = { keys: new Set(), ranges: [], checks: new Set() };
-
 export interface TransactionContent {
   readonly id: TransactionId;
   readonly contentHash: Buffer;

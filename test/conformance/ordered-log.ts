@@ -24,7 +24,7 @@ export const beginning: Beginning = {
 };
 
 export const nonceA = Buffer.alloc(16, 0xa);
-export const nonceB = Buffer.alloc(16, 0xb);
+const nonceB = Buffer.alloc(16, 0xb);
 const everything = Number.MAX_SAFE_INTEGER;
 
 export async function led(log: OrderedLog, nonce: Buffer): Promise<Fence> {

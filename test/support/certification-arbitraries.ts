@@ -10,10 +10,10 @@ const keyPool = [
   Buffer.from([0xff, 0x00]),
 ];
 
-export const arbitraryKey: fc.Arbitrary<Uint8Array> = fc.constantFrom(...keyPool);
+const arbitraryKey: fc.Arbitrary<Uint8Array> = fc.constantFrom(...keyPool);
 
 /** Also empty and reversed ones. */
-export const arbitraryScan: fc.Arbitrary<Scan> = fc.record({
+const arbitraryScan: fc.Arbitrary<Scan> = fc.record({
   start: arbitraryKey,
   end: fc.option(arbitraryKey, { freq: 5, nil: undefined }),
 });

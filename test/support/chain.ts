@@ -8,7 +8,9 @@ import {
 } from '../../src/model/entry.js';
 import { epoch, logPosition, seqno, type Epoch, type TransactionId } from '../../src/model/ids.js';
 import { keyFromText, type Key } from '../../src/model/keys.js';
-import { emptyContentHash, encodeWriteSet, type Mutation } from '../../src/model/write-set.js';
+import { encodeWriteSet, type Mutation } from '../../src/model/write-set.js';
+
+export const emptyContentHash = Buffer.alloc(32);
 
 export interface ChainTail {
   readonly position: number;

@@ -36,7 +36,7 @@ export async function startTestCluster(options: Partial<LocalClusterOptions> = {
   }
 }
 
-export async function freeNodePorts(nodes: number): Promise<NodePorts[]> {
+async function freeNodePorts(nodes: number): Promise<NodePorts[]> {
   const ports = await freePorts(2 * nodes);
   return Array.from({ length: nodes }, (_, i) => ({ http: ports[2 * i]!, peer: ports[2 * i + 1]! }));
 }

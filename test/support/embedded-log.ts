@@ -6,7 +6,7 @@ import { openKeyspaceStore } from '../../src/storage/keyspace-store.js';
 import type { KeyspaceStore, OpenDatabase } from '../../src/storage/store.js';
 
 /** A runtime whose timers fire at once: retries do not wait. */
-export function impatientRuntime(): Runtime {
+function impatientRuntime(): Runtime {
   const soon = (action: () => void): void => void setImmediate(action);
   return {
     clock: { nowMs: () => 0, monotonicMs: () => 0 },

@@ -59,7 +59,7 @@ export const anyWriteSet: fc.Arbitrary<WriteSet> = fc.record({
   mutations: fc.array(anyMutation, { maxLength: 8 }),
 });
 
-export const anyAborted: fc.Arbitrary<AbortedOutcome> = fc.record({
+const anyAborted: fc.Arbitrary<AbortedOutcome> = fc.record({
   kind: fc.constant('aborted' as const),
   code: fc.constantFrom(...abortCodes),
   conflict: fc.option(fc.record({ key: anyKey, winner: safeInteger.map(seqno) }), { nil: undefined }),

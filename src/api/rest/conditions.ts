@@ -19,7 +19,7 @@ interface ConditionHeaders {
   readonly 'if-none-match'?: string | undefined;
 }
 
-export const unconditional: Conditions = { ifMatch: undefined, ifNoneMatch: undefined };
+const unconditional: Conditions = { ifMatch: undefined, ifNoneMatch: undefined };
 
 export function etag(answer: Gtid, version: Seqno): string {
   return `"${historyOf(answer)}:${version}"`;

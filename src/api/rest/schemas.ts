@@ -8,7 +8,7 @@ const strict = { additionalProperties: false } as const;
 export const isolationWord = Type.Enum(['serializable', 'snapshot'], {
   description: 'Fixed for the whole transaction. Default: serializable.',
 });
-export const versionNumber = Type.Integer({ minimum: 1, description: 'The seqno that last wrote the key.' });
+const versionNumber = Type.Integer({ minimum: 1, description: 'The seqno that last wrote the key.' });
 export const gtidText = Type.String({ description: 'A GTID: <keyspace uuid>:<seqno>.' });
 export const transactionIdText = Type.String({ description: 'A UUIDv7.' });
 const keyText = Type.String({ description: 'A key that is UTF-8.' });
@@ -40,7 +40,7 @@ export const int64 = Type.Unsafe<number | string>({
   description: 'An int64; beyond 2^53 a decimal string.',
 });
 
-export const keyProperties = { key: Type.Optional(keyText), keyBase64: Type.Optional(keyBase64Text) };
+const keyProperties = { key: Type.Optional(keyText), keyBase64: Type.Optional(keyBase64Text) };
 export const rangeProperties = {
   prefix: Type.Optional(Type.String()),
   prefixBase64: Type.Optional(Type.String()),

@@ -26,7 +26,7 @@ export const stateSchema = Type.Object(
 );
 
 /** The node that minted an id, as fields of an answer; nothing when it is this node or not known. */
-export function minterFields(node: NodeService, id: TransactionId): { node?: string; address?: string } {
+function minterFields(node: NodeService, id: TransactionId): { node?: string; address?: string } {
   const minter = node.minterOf(id);
   return minter === undefined || minter.node === node.node
     ? {}

@@ -4,7 +4,7 @@ import { parseAddress, type Address } from './address.js';
 import type { ClusterConfig, NodeConfig } from './config.js';
 import { allowed, type Checked, type ConfigProblem } from './problem.js';
 import { nodeSchema } from './schema.js';
-import { parseYamlFile, readYamlFile, type YamlFile } from './yaml-file.js';
+import { readYamlFile, type YamlFile } from './yaml-file.js';
 
 type Content = Static<typeof nodeSchema>;
 
@@ -12,11 +12,6 @@ type Content = Static<typeof nodeSchema>;
 export async function readNodeFile(file: string, cluster: ClusterConfig): Promise<Checked<NodeConfig>> {
   const read = await readYamlFile(file, nodeSchema);
   return read.ok ? interpret(file, read.value, cluster) : read;
-}
-
-export function parseNodeFile(file: string, text: string, cluster: ClusterConfig): Checked<NodeConfig> {
-  const parsed = parseYamlFile(file, text, nodeSchema);
-  return parsed.ok ? interpret(file, parsed.value, cluster) : parsed;
 }
 
 function interpret(file: string, source: YamlFile<Content>, cluster: ClusterConfig): Checked<NodeConfig> {

@@ -94,7 +94,7 @@ export function keyPath(key: Key): string {
 }
 
 /** Inside a transaction a raw value comes without its version: 0, to be found in the log. */
-export function seenRaw({ status, headers, bytes }: HttpReply): Seen | undefined {
+function seenRaw({ status, headers, bytes }: HttpReply): Seen | undefined {
   if (status !== 200) return undefined;
   const kind = headers['meridian-kind'] === 'counter' ? 'counter' : 'bytes';
   return { version: 0, text: `${kind} ${bytes.toString()}` };
