@@ -16,6 +16,8 @@ export class HeadNote {
   readonly #file: string;
   #written = '';
   #writing = false;
+  /** What was noted when the store was found to stand behind it or elsewhere. */
+  #contradicted: NotedHead | undefined;
 
   constructor(file: string) {
     this.#file = file;
@@ -24,19 +26,19 @@ export class HeadNote {
   /** Why the store cannot be trusted to be the newest, or undefined. A missing note says nothing. */
   async suspicion(head: Head): Promise<string | undefined> {
     const noted = await this.#read();
-    if (noted === undefined) return undefined;
-    if (head.keyspaceId === undefined) return `the store is empty; it held position ${noted.position} before`;
-    if (noted.keyspaceId !== head.keyspaceId) return 'the store holds another history than before';
-    if (noted.position > head.position) {
-      return `the store ends at position ${head.position}; it held ${noted.position} before`;
-    }
-    const isChanged = noted.position === head.position && noted.hash !== head.chainHash.toString('hex');
-    return isChanged ? `the store holds another entry at position ${head.position} than before` : undefined;
+    const suspicion = noted === undefined ? undefined : suspicionOf(noted, head);
+    this.#contradicted = suspicion === undefined ? undefined : noted;
+    return suspicion;
   }
 
-  /** Replaces the note when the head has moved. A note that is not written is only older; it is logged. */
-  async write(head: Head, logger: Logger): Promise<void> {
+  /**
+   * Replaces the note when the head has moved. One that the store contradicts stays, else a restart would trust the store:
+   * until the head is `compared` with every peer, or has passed it. A note that is not written is only older; it is logged.
+   */
+  async write(head: Head, logger: Logger, compared: boolean): Promise<void> {
     if (head.keyspaceId === undefined || this.#writing) return;
+    if (!compared && !this.#isPassedBy(head)) return;
+    this.#contradicted = undefined;
     const { keyspaceId, position } = head;
     const text = JSON.stringify({
       keyspaceId,
@@ -56,6 +58,12 @@ export class HeadNote {
     }
   }
 
+  #isPassedBy(head: Head): boolean {
+    const noted = this.#contradicted;
+    if (noted === undefined) return true;
+    return noted.keyspaceId === head.keyspaceId && head.position > noted.position;
+  }
+
   async #read(): Promise<NotedHead | undefined> {
     try {
       return JSON.parse(await readFile(this.#file, 'utf8')) as NotedHead;
@@ -63,4 +71,14 @@ export class HeadNote {
       return undefined;
     }
   }
+}
+
+function suspicionOf(noted: NotedHead, head: Head): string | undefined {
+  if (head.keyspaceId === undefined) return `the store is empty; it held position ${noted.position} before`;
+  if (noted.keyspaceId !== head.keyspaceId) return 'the store holds another history than before';
+  if (noted.position > head.position) {
+    return `the store ends at position ${head.position}; it held ${noted.position} before`;
+  }
+  const isChanged = noted.position === head.position && noted.hash !== head.chainHash.toString('hex');
+  return isChanged ? `the store holds another entry at position ${head.position} than before` : undefined;
 }

@@ -62,8 +62,8 @@ export async function startNode({ cluster, node, logger }: StartOptions): Promis
   });
   const noteHeads = (): void => {
     for (const [name, note] of notes) {
-      const store = meridian.keyspaceNode(name)?.store;
-      if (store !== undefined) void note.write(store.head, logger);
+      const keyspace = meridian.keyspaceNode(name);
+      if (keyspace !== undefined) void note.write(keyspace.store.head, logger, keyspace.sequencing);
     }
   };
   const server = await createHttpServer({ node: meridian, logger, tokens: node.tokens });
