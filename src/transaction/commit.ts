@@ -145,12 +145,12 @@ function refusal(id: TransactionId, settled: Extract<Settled, { kind: 'refused' 
 
 /** `outcome` speaks of the id, never `not-committed`: with another content it may yet be anybody's. */
 function idReused(context: KeyspaceContext, id: TransactionId, at: Seqno | undefined): Failure {
-  const details = { transactionId: id, ...(at === undefined ? {} : { gtid: gtidAt(context, at) }) };
-  const outcome: OutcomeWord = at === undefined ? 'unknown' : 'committed';
-  return failure('TRANSACTION_ID_REUSED', 'the transaction id was used before with another content', {
-    outcome,
-    details,
-  });
+  const message = 'the transaction id was used before with another content';
+  if (at === undefined)
+    return failure('TRANSACTION_ID_REUSED', message, { outcome: 'unknown', details: { transactionId: id } });
+  const token = gtidAt(context, at);
+  const details = { transactionId: id, gtid: token };
+  return failure('TRANSACTION_ID_REUSED', message, { outcome: 'committed', details, token });
 }
 
 function outcomeUnknown(context: KeyspaceContext, id: TransactionId): Result<never> {
