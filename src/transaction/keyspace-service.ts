@@ -3,8 +3,9 @@ import { gtid } from '../model/gtid.js';
 import type { KeyspaceName, TransactionId } from '../model/ids.js';
 import type { Key, KeyRange } from '../model/keys.js';
 import { limits } from '../model/limits.js';
-import { abortCodes } from '../model/outcome.js';
+import { abortCodes, type LoggedOutcome } from '../model/outcome.js';
 import { mintTransactionId } from '../model/transaction-id.js';
+import { StoreClosed, StoreDamaged } from '../storage/store.js';
 import { resolve } from './commit.js';
 import { gtidAt, gtidOf, type KeyspaceContext } from './context.js';
 import { awaitFreshness } from './freshness.js';
@@ -164,12 +165,23 @@ export class LocalKeyspace implements KeyspaceService {
   transactionState(id: TransactionId): TransactionState {
     const transaction = this.#open.get(id);
     if (transaction !== undefined) return { state: 'open', snapshot: transaction.snapshot };
-    const outcome = this.#context.store.outcome(id);
+    const outcome = this.#loggedOutcome(id);
     if (outcome === undefined) return { state: 'unknown' };
     if (outcome.kind === 'aborted')
       return { state: 'aborted', code: outcome.code, conflict: outcome.conflict };
     const { seqno, results } = outcome;
     return { state: 'committed', gtid: gtidAt(this.#context, seqno), seqno, results };
+  }
+
+  /** Undefined also while this node cannot vouch for what its store says: it differs from the log, or cannot be read. */
+  #loggedOutcome(id: TransactionId): LoggedOutcome | undefined {
+    if (this.#context.notServing()?.code === 'NODE_INCONSISTENT') return undefined;
+    try {
+      return this.#context.store.outcome(id);
+    } catch (error) {
+      if (error instanceof StoreClosed || error instanceof StoreDamaged) return undefined;
+      throw error;
+    }
   }
 
   stateHash() {

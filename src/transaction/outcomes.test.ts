@@ -3,7 +3,7 @@ import { eventually } from '../../test/support/eventually.js';
 import { InProcessCluster } from '../../test/support/in-process-cluster.js';
 import { add, causal, failureOf, key, oneShot, put, textOf, valueOf } from '../../test/support/requests.js';
 import type { Result } from '../model/errors.js';
-import { nodeId, type TransactionId } from '../model/ids.js';
+import { mintKeyspaceId, nodeId, type TransactionId } from '../model/ids.js';
 import { limits } from '../model/limits.js';
 import { mintTransactionId } from '../model/transaction-id.js';
 import type { TransactRequest } from './service.js';
@@ -138,6 +138,14 @@ describe('the same id again', () => {
     expect(await counted()).toBe('1');
   });
 
+  it('with another content names the commit of the id, and the answer is not older than that', async () => {
+    const id = mint();
+    cluster.network.hold('home', 'east', 'entries');
+    const { gtid } = valueOf(await asRetry('home', id));
+    const failure = failureOf(await asRetry('east', id, { mutations: [add('n', 2n)] }));
+    expect(failure).toMatchObject({ code: 'TRANSACTION_ID_REUSED', outcome: 'committed', token: gtid });
+  });
+
   it('that was refused by a check stays refused, also when the check would hold now', async () => {
     const id = mint();
     valueOf(await cluster.keyspace('home').transact(oneShot({ mutations: [put('taken')] })));
@@ -165,6 +173,33 @@ it('a rollback answers what became of the id, whatever its tombstone says and be
   expect(failureOf(await asRetry('home', id, { checks })).code).toBe('CHECK_FAILED');
   const state = valueOf(await cluster.keyspace('east').rollback(id));
   expect(state).toMatchObject({ state: 'aborted', code: 'CHECK_FAILED' });
+});
+
+describe('a node that cannot vouch for an outcome says that it is unknown', () => {
+  it('because its history differs from the log', async () => {
+    const id = mint();
+    valueOf(await asRetry('east', id));
+    await cluster.stopNode('home');
+    cluster.replaceDisk('home');
+    await cluster.beginHistory('home', mintKeyspaceId(Buffer.alloc(16, 9)));
+    await cluster.startNode('home');
+    await eventually(() => cluster.status('east').state === 'inconsistent');
+    expect(cluster.keyspace('east').transactionState(id)).toEqual({ state: 'unknown' });
+  });
+
+  it('because its store is being reopened, and knows it afterwards', async () => {
+    const id = mint();
+    const { gtid } = valueOf(await asRetry('east', id));
+    const disk = cluster.disk('east');
+    disk.faults.push('lost');
+    for (let opens = 0; opens < 1000; opens++) disk.openFaults.push(new Error('too many open files'));
+    valueOf(await asRetry('home', mint()));
+    await eventually(() => disk.openFaults.length < 1000);
+    expect(cluster.keyspace('east').transactionState(id)).toEqual({ state: 'unknown' });
+    disk.openFaults.length = 0;
+    await cluster.settled();
+    expect(cluster.keyspace('east').transactionState(id)).toMatchObject({ state: 'committed', gtid });
+  });
 });
 
 describe('an answer that got lost', () => {
