@@ -17,8 +17,7 @@ const head = `# Errors
 
 <!-- Written by \`npx tsx docs/reference/make-errors.ts\` out of the catalogue in src/model/errors.ts. -->
 
-Every error of the HTTP API is an \`application/problem+json\` (RFC 9457); over gRPC the same code and fields are in
-\`google.rpc.ErrorInfo\`. Programs go by \`code\`; the wording of \`detail\` may change.
+Every error of the HTTP API is an \`application/problem+json\` (RFC 9457). Programs go by \`code\`; the wording of \`detail\` may change.
 
 - \`outcome\` speaks of the transaction **id**, not of the attempt: \`not-committed\`, \`committed\` or \`unknown\`. An attempt
   under an \`Idempotency-Key\` may be the repetition of one that is still on its way, so it hears \`not-committed\` only when
@@ -29,6 +28,8 @@ Every error of the HTTP API is an \`application/problem+json\` (RFC 9457); over 
   error that can be retried: a new id could commit the same thing twice.
 - Four statuses are HTTP's own and come with \`INVALID_ARGUMENT\`: 404 for a path that leads nowhere, 405 (with \`Allow\`) for a
   method that the path has not, 415 for a body that is no JSON where JSON is needed, 431 for headers that are too large.
+- gRPC statuses are those of the gRPC API, which is not in this version; nor is what would answer \`CHANGES_TOO_OLD\`,
+  \`PERMISSION_DENIED\` and \`RATE_LIMITED\`.
 `;
 
 function section(code: ErrorCode, entry: CatalogueEntry): string {

@@ -59,9 +59,8 @@ export const limits = {
   windowKeysMax: 200_000,
   windowDeletedRangesMax: 1_000,
 
-  /** Outcomes of transaction ids, in log time, and never less than the minimum. */
+  /** An id whose time is further than this behind log time is refused: its outcome need not be kept. */
   outcomesMsMax: 24 * 60 * minuteMs,
-  outcomesMsMin: 15 * minuteMs,
   /** How far an id's time may be ahead of log time. */
   idAheadMsMax: minuteMs,
   /** A node whose clock is further than this from the peers that it reaches does not lead. */
