@@ -38,6 +38,24 @@ it('a key exists until its ordered deletion, and is gone no earlier than its exp
   expect(cluster.parts('home').store.head.logTimeMs).toBeGreaterThanOrEqual(expiresAtMs);
 });
 
+it('what renewals leave behind is cleared away in every region', async () => {
+  const hints = (node: string) =>
+    cluster
+      .disk(node)
+      .keys()
+      .filter((at) => at[0] === 'x'.charCodeAt(0)).length;
+  await write(put('k', 'x', 1000));
+  await write(put('k', 'x'));
+  for (const node of ['home', 'east', 'west']) {
+    await eventually(async () => {
+      await write(put('other', 'x'));
+      await cluster.settled();
+      return hints(node) === 0;
+    });
+  }
+  expect(await read('west', 'k')).toBe('x');
+});
+
 it('a renewal that comes first wins over a deletion that was proposed before', async () => {
   await write(put('k', 'old', 1000));
   // What the home proposes waits behind the renewal.

@@ -19,14 +19,15 @@ export interface ExpiryPorts {
 
 /**
  * Proposes the deletion of keys whose expiry has come: ordered `expire` mutations, judged again at their place in log
- * time, so that a renewal that came first wins. Runs at the home; one proposal at a time.
+ * time, so that a renewal that came first wins. Only the home proposes, one deletion at a time.
  */
 export function startExpiry({ self, store, commits, runtime, isHome }: ExpiryPorts): Cancel {
   let busy = false;
   const propose = async (): Promise<void> => {
     const nowMs = Math.max(store.head.logTimeMs, runtime.clock.nowMs());
+    // Everywhere, since looking also clears away what renewals left behind.
     const due = await store.expired(nowMs, limits.mutationsMax);
-    if (due.length === 0) return;
+    if (due.length === 0 || !isHome()) return;
     const id = mintTransactionId(nowMs, runtime.random.bytes(10), self);
     const contentHash = contentHashOf(['expire', id]);
     const mutations = fitting(due.map((key) => ({ kind: 'expire', key })));
@@ -43,7 +44,7 @@ export function startExpiry({ self, store, commits, runtime, isHome }: ExpiryPor
     await commits.submit({ id, contentHash, submission, mayBeRetry: false });
   };
   return every(runtime.timers, periodMs, () => {
-    if (busy || !isHome()) return;
+    if (busy || store.damage !== undefined) return;
     busy = true;
     propose()
       .catch((error: unknown) =>

@@ -10,6 +10,8 @@ export interface DueKeys {
   readonly due: readonly Key[];
   /** Hints whose key is gone or has another expiry by now. */
   readonly stale: readonly Buffer[];
+  /** So many were stale that what is due may lie behind them. */
+  readonly isCutShort: boolean;
 }
 
 /** Keys whose record says that they are due at `beforeMs`, found by hints. A hint alone proves nothing. */
@@ -22,8 +24,9 @@ export async function findDue(state: SharedState, beforeMs: number, countMax: nu
     snapshot: state.snapshot,
     fillCache: false,
   } as object);
+  let seen = 0;
   try {
-    for (let seen = 0; due.length < countMax && seen < hintsMax; seen += pageHints) {
+    for (; due.length < countMax && seen < hintsMax; seen += pageHints) {
       const page = await hints.nextv(pageHints);
       if (page.length === 0) break;
       for (const hint of page) {
@@ -35,7 +38,7 @@ export async function findDue(state: SharedState, beforeMs: number, countMax: nu
   } finally {
     await hints.close();
   }
-  return { due, stale };
+  return { due, stale, isCutShort: due.length === 0 && seen >= hintsMax };
 }
 
 export function hintHolds(state: SharedState, hint: Buffer): boolean {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FaultyDisk } from '../../test/support/faulty-database.js';
+import { eventually } from '../../test/support/eventually.js';
 import { begun, keyspaceId, reopen } from '../../test/support/begun-store.js';
 import {
   atomic,
@@ -251,6 +252,16 @@ describe('expiry', () => {
     await store.apply([chain.transactions([set('b', 'v', 10)])]);
     expect(hints(disk)).toBe(1);
     expect(await store.expired(chain.logTimeMs + 10, 10)).toEqual(['b']);
+  });
+
+  it('finds what is due behind any number of stale hints, though nothing else is written', async () => {
+    const { disk, store, chain } = await begun();
+    const renewed = Array.from({ length: 21_000 }, (_, i) => `renewed ${i}`);
+    await store.apply([chain.transactions(renewed.map((name) => set(name, 'v', 10)))]);
+    await store.apply([chain.transactions([...renewed.map((name) => set(name)), set('due', 'v', 20)])]);
+    await eventually(async () => expect(await store.expired(chain.logTimeMs + 20, 10)).toEqual(['due']));
+    await store.apply([chain.transactions([expire('due')])]);
+    expect(hints(disk)).toBeLessThan(renewed.length);
   });
 
   it('drops the hint with the key that an expire deletes', async () => {

@@ -119,8 +119,7 @@ class LevelKeyspaceStore implements KeyspaceStore {
     const after: HeadRecord = { head, oldestPosition, hashBeforeOldest };
     const base = await this.#reading(readBase(this.#state, decoded));
     const effect = evaluate(decoded, base);
-    await this.#write(groupOperations(decoded, base, effect, after));
-    this.#advance(after);
+    await this.#write(groupOperations(decoded, base, effect, after), after);
     const applied = decoded.map(({ entry, bytes }, i) => ({ entry, bytes, outcomes: effect.outcomes[i]! }));
     this.#notify(applied);
     return applied;
@@ -132,13 +131,14 @@ class LevelKeyspaceStore implements KeyspaceStore {
     if (this.#condition === 'halted') throw new ApplyFailed('the store is halted until it has recovered');
   }
 
-  /** One atomic synced batch. Whatever goes wrong with it leaves its outcome in doubt. */
-  async #write(operations: readonly Operation[]): Promise<void> {
+  /** One atomic synced batch, then the state `after` it. Whatever goes wrong with it leaves its outcome in doubt. */
+  async #write(operations: readonly Operation[], after?: HeadRecord): Promise<void> {
     const hints = this.#staleHints.map((key): Operation => ({ type: 'del', key }));
     this.#staleHints = [];
     this.#writing = true;
     try {
       await writeBatch(this.#database, [...hints, ...operations]);
+      if (after !== undefined) this.#advance(after);
     } catch (error) {
       this.#condition = 'halted';
       this.#logger.error({ error }, 'a write to the store failed; it is halted until it has recovered');
@@ -244,8 +244,7 @@ class LevelKeyspaceStore implements KeyspaceStore {
       if (oldest > this.#state.oldestPosition) await this.#reading(flushToTables(this.#database));
       const { operations, after } = await this.#reading(trimOperations(this.#state, oldest));
       if (operations.length === 0) return;
-      await this.#write(operations);
-      this.#advance(after);
+      await this.#write(operations, after);
     });
   }
 
@@ -297,13 +296,22 @@ class LevelKeyspaceStore implements KeyspaceStore {
   async expired(beforeMs: number, countMax: number): Promise<Key[]> {
     const state = this.#state.hold();
     try {
-      const { due, stale } = await this.#reading(findDue(state, beforeMs, countMax));
+      const { due, stale, isCutShort } = await this.#reading(findDue(state, beforeMs, countMax));
       // Judged again against the state that the next batch will follow: by then a hint may have become true.
       if (!this.#writing) this.#staleHints = stale.filter((hint) => !hintHolds(this.#state, hint));
+      if (isCutShort) await this.#dropStaleHints();
       return [...due];
     } finally {
       state.release();
     }
+  }
+
+  /** On a keyspace where nothing else is written; else they would hide what is due behind them for ever. */
+  #dropStaleHints(): Promise<void> {
+    return this.#turns.take(async () => {
+      this.#expectWritable();
+      if (this.#staleHints.length > 0) await this.#write([], this.#state);
+    });
   }
 
   close(): Promise<void> {
