@@ -22,6 +22,8 @@ const scenarios: readonly Scenario[] = [
 ];
 
 const keys = 10_000;
+const keysPerLoad = 1000;
+const value = 'x'.repeat(100);
 const warmUpMs = 1000;
 const measuredMs = 4000;
 const basePort = 27_100;
@@ -30,6 +32,7 @@ const dataDirectory = await mkdtemp(join(tmpdir(), 'meridian-bench-'));
 const cluster = await startLocalCluster({ dataDirectory, basePort, wan: process.env.WAN === '1' });
 try {
   await cluster.ready();
+  await writeAllKeys();
   const table = new Table({
     head: ['', 'clients', 'per second', 'p50 ms', 'p99 ms', 'failed'],
     colAligns: ['left', 'right', 'right', 'right', 'right', 'right'],
@@ -38,13 +41,13 @@ try {
   for (const { name, region, method, query = '', clients } of scenarios) {
     const url = cluster.nodes.find((node) => node.region === region)!.httpUrl;
     for (const count of clients) {
-      process.stderr.write(`${name}, ${count} clients…\n`);
+      process.stderr.write(`${name}, ${count} ${count === 1 ? 'client' : 'clients'}…\n`);
       const { perSecond, latency, failed } = await runClosedLoop({
         url,
         method,
         // A step that is prime to the number of keys visits all of them in a scattered order.
         path: (n) => `/v1/keyspaces/default/keys/k${(n * 7919) % keys}${query}`,
-        ...(method === 'PUT' ? { body: Buffer.alloc(100, 'x') } : {}),
+        ...(method === 'PUT' ? { body: Buffer.from(value) } : {}),
         clients: count,
         warmUpMs,
         measuredMs,
@@ -63,4 +66,22 @@ try {
 } finally {
   await cluster.stop();
   await rm(dataDirectory, { recursive: true, force: true });
+}
+
+/** So that every read finds its key. Ends when every region has them. */
+async function writeAllKeys(): Promise<void> {
+  const post = { method: 'POST', headers: { 'Content-Type': 'application/json' } };
+  const [home, ...others] = cluster.nodes.map(({ httpUrl }) => `${httpUrl}/v1/keyspaces/default/transact`);
+  for (let from = 0; from < keys; from += keysPerLoad) {
+    const names = Array.from({ length: keysPerLoad }, (_, i) => `k${from + i}`);
+    const mutations = names.map((key) => ({ set: { key, base64: Buffer.from(value).toString('base64') } }));
+    await expectOk(await fetch(home!, { ...post, body: JSON.stringify({ mutations }) }));
+  }
+  const last = { causal: true, reads: [{ key: `k${keys - 1}` }] };
+  for (const url of others) await expectOk(await fetch(url, { ...post, body: JSON.stringify(last) }));
+}
+
+async function expectOk(answer: Response): Promise<void> {
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`the keys were not written: ${text}`);
 }

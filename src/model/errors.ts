@@ -265,6 +265,7 @@ export function failure(
   return { code, message, outcome: 'not-committed', details: {}, ...more };
 }
 
+/** A failure as a result; `more` as in `failure`. */
 export function fail(
   code: ErrorCode,
   message: string,

@@ -31,10 +31,12 @@ function named<T extends string>(what: string, text: string): Brand<string, T> {
   return text as Brand<string, T>;
 }
 
+// These throw a RangeError for what is no name.
 export const regionId = (text: string): RegionId => named<'RegionId'>('a region id', text);
 export const nodeId = (text: string): NodeId => named<'NodeId'>('a node id', text);
 export const keyspaceName = (text: string): KeyspaceName => named<'KeyspaceName'>('a keyspace name', text);
 
+/** Undefined unless `text` is a UUID; upper case is accepted. */
 export function parseKeyspaceId(text: string): KeyspaceId | undefined {
   const lower = text.toLowerCase();
   return uuidPattern.test(lower) ? (lower as KeyspaceId) : undefined;
@@ -52,6 +54,7 @@ function counted<T extends string>(what: string, value: number): Brand<number, T
   return value as Brand<number, T>;
 }
 
+// These throw a RangeError for what is no safe integer from 0 on.
 export const seqno = (value: number): Seqno => counted<'Seqno'>('a seqno', value);
 export const logPosition = (value: number): LogPosition => counted<'LogPosition'>('a position', value);
 export const epoch = (value: number): Epoch => counted<'Epoch'>('an epoch', value);

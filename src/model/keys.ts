@@ -12,12 +12,14 @@ export interface KeyRange {
   readonly end: Key | undefined;
 }
 
+/** The start of all keys; no key itself is empty. */
 export const firstKey = '' as Key;
 
 export function keyFromBytes(bytes: Uint8Array): Key {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1') as Key;
 }
 
+/** A copy: the caller owns it. */
 export function keyToBytes(key: Key): Buffer {
   return Buffer.from(key, 'latin1');
 }
@@ -74,6 +76,7 @@ export function intersectRanges(a: KeyRange, b: KeyRange): KeyRange {
   return { start, end };
 }
 
+/** Whether any key can be in both. */
 export function rangesOverlap(a: KeyRange, b: KeyRange): boolean {
   return !rangeIsEmpty(intersectRanges(a, b));
 }

@@ -40,6 +40,7 @@ export type LoggedOutcome =
 
 export type AbortedOutcome = Extract<LoggedOutcome, { kind: 'aborted' }>;
 
+/** For the store's record of an id; `decodeOutcome` reads it. */
 export function encodeOutcome(outcome: LoggedOutcome): Buffer {
   const writer = new ByteWriter(64);
   if (outcome.kind === 'committed') {
@@ -55,6 +56,7 @@ export function encodeOutcome(outcome: LoggedOutcome): Buffer {
   return writer.finish();
 }
 
+/** The part that a tombstone of the log has too. */
 export function encodeAborted(writer: ByteWriter, outcome: AbortedOutcome): void {
   writer.u8(abortCodes.indexOf(outcome.code));
   writer.u8((outcome.conflict === undefined ? 0 : 1) | (outcome.contentHash === undefined ? 0 : 2));
@@ -62,6 +64,7 @@ export function encodeAborted(writer: ByteWriter, outcome: AbortedOutcome): void
   if (outcome.contentHash !== undefined) writer.raw(outcome.contentHash);
 }
 
+/** Throws MalformedBytes. */
 export function decodeAborted(reader: ByteReader): AbortedOutcome {
   const code = abortCodes[reader.u8()];
   if (code === undefined) throw new MalformedBytes('tombstone of unknown code');

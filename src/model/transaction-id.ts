@@ -26,6 +26,7 @@ export function nodeTag(node: NodeId): number {
   return (hash ^ (hash >>> 16)) & 0xffff;
 }
 
+/** The tag of the node that minted the id, if a node did: in an id that a client made these are any 16 bits. */
 export function tagOfTransaction(id: TransactionId): number {
   return uuidToBytes(id).readUInt16BE(14);
 }

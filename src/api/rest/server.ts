@@ -36,8 +36,6 @@ export interface HttpServerOptions {
   readonly tokens?: readonly string[];
   /** Where the metrics go; one of its own when undefined. */
   readonly registry?: Registry;
-  /** PEM. Without it, plain HTTP. */
-  readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer };
 }
 
 /** How long a request may take to arrive, ms; how long its answer takes is another matter. */
@@ -45,7 +43,7 @@ const requestReceiveMsMax = 60_000;
 
 /** The HTTP API of a node, ready to `listen` or `inject`; the caller closes it. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
-  const { node, logger, tls, registry = new Registry() } = options;
+  const { node, logger, registry = new Registry() } = options;
   const respond = errorResponder(node, logger);
   const app = fastify({
     logger: false,
@@ -63,8 +61,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
       maxParamLength: 256,
       querystringParser: (raw) => ({ raw }),
     },
-    ...(tls === undefined ? {} : { https: tls }),
-  }) as FastifyInstance;
+  });
   app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(() => JSON.stringify);
   app.setErrorHandler(respond);
