@@ -139,6 +139,9 @@ export class Sequencer {
     if ('notNow' in led) return led.notNow;
     const index = await warmIndex();
     const { head } = store;
+    // It may have jumped while the index was warmed, and a log time never goes back.
+    const clockProblem = this.#clock.whyNotLead(head.logTimeMs);
+    if (clockProblem !== undefined) return clockProblem;
     const before: LogTip = { ...head, nonce };
     const { entry, tip } = barrierAfter(
       before,
