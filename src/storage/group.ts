@@ -1,4 +1,4 @@
-import type { Key } from '../model/keys.js';
+import type { Key, KeyRange } from '../model/keys.js';
 import type { VersionedValue } from '../model/value.js';
 import { assert } from '../model/assert.js';
 import type { TransactionId } from '../model/ids.js';
@@ -17,6 +17,7 @@ import {
   outcomeKey,
   type HeadRecord,
 } from './layout.js';
+import { databaseReadError } from './level-errors.js';
 import type { SharedState } from './shared-state.js';
 import { dataRange } from './snapshot-reader.js';
 import type { Operation } from './write-batch.js';
@@ -27,11 +28,15 @@ const pageKeys = 1000;
 
 async function readMany(state: SharedState, keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
   const { database, snapshot } = state;
-  if (keys.length > syncReadsMax) return database.getMany([...keys], { snapshot });
-  return keys.map((key) => database.getSync(key, { snapshot }));
+  try {
+    if (keys.length > syncReadsMax) return await database.getMany([...keys], { snapshot });
+    return keys.map((key) => database.getSync(key, { snapshot }));
+  } catch (error) {
+    throw databaseReadError(error);
+  }
 }
 
-/** Reads what the group must know of the state before it. Throws a bug's error when an id of it has an outcome already. */
+/** Reads what the group must know of the state before it. Throws ReadFailed, and a bug's error when an id of it has an outcome already. */
 export async function readBase(state: SharedState, group: readonly DecodedEntry[]): Promise<BaseState> {
   const needs = needsOf(group);
   await expectNewIds(state, group);
@@ -42,18 +47,22 @@ export async function readBase(state: SharedState, group: readonly DecodedEntry[
     records.set(needs.keys[i]!, record === undefined ? undefined : decodeData(at[i]!, record));
   });
   const present = new Set<Key>();
-  const { database, snapshot } = state;
-  for (const range of needs.ranges) {
-    const keys = database.keys({ ...dataRange(range), snapshot, fillCache: false } as object);
-    try {
-      for (let page = await keys.nextv(pageKeys); page.length > 0; page = await keys.nextv(pageKeys)) {
-        for (const key of page) present.add(keyOfDataKey(key));
-      }
-    } finally {
-      await keys.close();
-    }
-  }
+  for (const range of needs.ranges) await addPresent(state, range, present);
   return { records, present };
+}
+
+async function addPresent(state: SharedState, range: KeyRange, present: Set<Key>): Promise<void> {
+  const { database, snapshot } = state;
+  const keys = database.keys({ ...dataRange(range), snapshot, fillCache: false } as object);
+  try {
+    for (let page = await keys.nextv(pageKeys); page.length > 0; page = await keys.nextv(pageKeys)) {
+      for (const key of page) present.add(keyOfDataKey(key));
+    }
+  } catch (error) {
+    throw databaseReadError(error);
+  } finally {
+    await keys.close();
+  }
 }
 
 async function expectNewIds(state: SharedState, group: readonly DecodedEntry[]): Promise<void> {

@@ -15,8 +15,10 @@ import {
 } from '../../test/support/chain.js';
 import { epoch, logPosition } from '../model/ids.js';
 import { firstKey, prefixRange, type KeyRange } from '../model/keys.js';
+import { silentLogger } from '../runtime/runtime.js';
 import { entryKey, everything } from './layout.js';
-import { EntriesDoNotFollow, StoreClosed, type KeyspaceStore } from './store.js';
+import { openKeyspaceStore } from './keyspace-store.js';
+import { ApplyFailed, EntriesDoNotFollow, StoreClosed, type Database, type KeyspaceStore } from './store.js';
 
 const allKeys: KeyRange = { start: firstKey, end: undefined };
 
@@ -222,6 +224,26 @@ describe('snapshots', () => {
     expect(() => store.snapshot()).toThrow(StoreClosed);
     await expect(store.apply([chain.barrier()])).rejects.toThrow(StoreClosed);
   });
+});
+
+it('a batch whose base cannot be read is not written, and is after the store was reopened', async () => {
+  const disk = new FaultyDisk();
+  const databases: Database[] = [];
+  const open = async (): Promise<Database> => {
+    databases.push(await disk.open());
+    return databases.at(-1)!;
+  };
+  const store = await openKeyspaceStore(open, silentLogger);
+  const chain = new Chain(store.head);
+  await store.apply([chain.next({ kind: 'genesis', keyspaceId, keyspace: 'default' })]);
+  const entry = chain.transactions([set('k')]);
+  databases[0]!.getSync = () => {
+    throw new Error('IO error: too many open files');
+  };
+  await expect(store.apply([entry])).rejects.toThrow(ApplyFailed);
+  expect((await store.recover()).position).toBe(0);
+  await store.apply([entry]);
+  expect(store.head.position).toBe(1);
 });
 
 describe('expiry', () => {

@@ -20,7 +20,7 @@ import {
   outcomeKey,
   type HeadRecord,
 } from './layout.js';
-import { openError, readError } from './level-errors.js';
+import { openError, ReadFailed, readError } from './level-errors.js';
 import { readApplied } from './recovered.js';
 import { SharedState } from './shared-state.js';
 import { SnapshotReader } from './snapshot-reader.js';
@@ -117,7 +117,11 @@ class LevelKeyspaceStore implements KeyspaceStore {
     const { decoded, head } = decodeFollowing(this.#state.head, entries);
     const { oldestPosition, hashBeforeOldest } = this.#state;
     const after: HeadRecord = { head, oldestPosition, hashBeforeOldest };
-    const base = await this.#reading(readBase(this.#state, decoded));
+    const base = await this.#reading(readBase(this.#state, decoded)).catch((error: unknown) => {
+      throw error instanceof ReadFailed
+        ? this.#halt('the state before the batch cannot be read', error)
+        : error;
+    });
     const effect = evaluate(decoded, base);
     await this.#write(groupOperations(decoded, base, effect, after), after);
     const applied = decoded.map(({ entry, bytes }, i) => ({ entry, bytes, outcomes: effect.outcomes[i]! }));
@@ -140,14 +144,16 @@ class LevelKeyspaceStore implements KeyspaceStore {
       await writeBatch(this.#database, [...hints, ...operations]);
       if (after !== undefined) this.#advance(after);
     } catch (error) {
-      this.#condition = 'halted';
-      this.#logger.error({ error }, 'a write to the store failed; it is halted until it has recovered');
-      throw new ApplyFailed(`the batch was not written, or perhaps it was: ${String(error)}`, {
-        cause: error,
-      });
+      throw this.#halt('the batch was not written, or perhaps it was', error);
     } finally {
       this.#writing = false;
     }
+  }
+
+  #halt(why: string, error: unknown): ApplyFailed {
+    this.#condition = 'halted';
+    this.#logger.error({ error }, `${why}; the store is halted until it has recovered`);
+    return new ApplyFailed(`${why}: ${String(error)}`, { cause: error });
   }
 
   #advance(to: HeadRecord): void {

@@ -12,6 +12,17 @@ function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
+/** The disk or the system did not let LevelDB read: it says nothing of what is stored, and may pass. */
+export class ReadFailed extends Error {
+  override readonly name = 'ReadFailed';
+}
+
+/** What an error of a database call that reads is. HAZARD: those of synchronous reads carry no code of their own. */
+export function databaseReadError(error: unknown): unknown {
+  const known = readError(error);
+  return known === error ? new ReadFailed(`LevelDB: ${String(error)}`, { cause: error }) : known;
+}
+
 /** What a failed read is to the store's callers: StoreDamaged, StoreClosed, or the error itself. */
 export function readError(error: unknown): unknown {
   const code = codeOf(error);

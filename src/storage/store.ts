@@ -39,7 +39,7 @@ export class StoreDamaged extends Error {
   override readonly name = 'StoreDamaged';
 }
 
-/** A batch could not be written, or it is not known whether it was; the store is halted until `recover` succeeds. */
+/** A batch could not be evaluated or written, or it is not known whether it was; the store is halted until `recover` succeeds. */
 export class ApplyFailed extends Error {
   override readonly name = 'ApplyFailed';
 }
