@@ -222,6 +222,18 @@ describe('a refusal', () => {
     },
   );
 
+  it('of several copies is answered by one more, not by one for each', async () => {
+    const node = new Node();
+    node.submit(id(1), { mayBeRetry: true });
+    node.commits.onServing();
+    for (let seconds = 1; seconds <= 3; seconds++) {
+      for (let copies = 0; copies < 2; copies++) node.verdict(id(1), { kind: 'refused', code: 'OVERLOADED' });
+      node.time.advance(1000);
+      expect(node.sent).toHaveLength(2 + seconds);
+    }
+    await nextTurn();
+  });
+
   it('that will not pass leaves a retry unknown', async () => {
     const node = new Node();
     const told = node.submit(id(1), { mayBeRetry: true });

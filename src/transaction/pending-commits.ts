@@ -34,6 +34,8 @@ interface Pending {
   sends: number;
   /** Another copy of the id may exist: only a tombstone proves that it will not commit. */
   tombstoneOnly: boolean;
+  /** After a refusal that may pass; one copy answers all that were refused. */
+  resubmitIsDue: boolean;
   readonly settled: Promise<Settled>;
   readonly settle: (settled: Settled) => void;
 }
@@ -125,6 +127,7 @@ export class PendingCommits implements LinkListener {
       submission,
       sends: 0,
       tombstoneOnly: mayBeRetry,
+      resubmitIsDue: false,
       settled,
       settle,
     };
@@ -187,7 +190,10 @@ export class PendingCommits implements LinkListener {
     }
     const mayPass = code === 'OVERLOADED' || code === 'SEQUENCER_UNAVAILABLE';
     if (mayPass && pending.tombstoneOnly) {
+      if (pending.resubmitIsDue) return;
+      pending.resubmitIsDue = true;
       this.#runtime.timers.after(resubmitMs, () => {
+        pending.resubmitIsDue = false;
         if (this.#pending.get(pending.id) === pending && this.#link.serving) this.#send(pending);
       });
       return;
