@@ -8,7 +8,7 @@ import { Workload } from './workload/workload.js';
 import { Faults } from './world/faults.js';
 import { keyspaceNames, Stuck, World } from './world/world.js';
 
-const faultyMs = 25_000;
+const faultyMs = 60_000;
 /** After the last fault: until every client knows its outcomes, and until new commits succeed. */
 const settleMsMax = 60_000;
 const serveMsMax = 30_000;

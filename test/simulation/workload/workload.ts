@@ -6,7 +6,7 @@ import { readAndWrite, transfer } from './interactive.js';
 import { count, mixedOneShot, type Tally } from './one-shots.js';
 import { anyKey, pickRange } from './requests.js';
 
-const clientsPerNode = 2;
+const clientsPerNode = 4;
 
 /** Clients in every region that go on until they are told to stop; then each ends what it is at. */
 export class Workload {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import type { PeerStream } from '../../../src/transport/peer-transport.js';
 import type { Incarnation } from './incarnation.js';
 import type { SeededRandom } from './seeded-random.js';
@@ -175,7 +175,7 @@ class SimEnd implements PeerStream {
 
   send(message: Uint8Array): boolean {
     if (this.#over || this.life?.alive !== true) return false;
-    const bytes = Uint8Array.from(message);
+    const bytes = new Uint8Array(message);
     this.#unreadBytes += bytes.length;
     this.post({ kind: 'message', bytes });
     return this.#unreadBytes <= highWaterBytes;
@@ -306,5 +306,5 @@ class SimEnd implements PeerStream {
 }
 
 function digest(message: Uint8Array): string {
-  return `${message.length} bytes ${createHash('sha256').update(message).digest('hex').slice(0, 8)}`;
+  return `${message.length} bytes ${crc32(message).toString(16)}`;
 }

@@ -7,6 +7,8 @@ interface Event {
   cancelled: boolean;
 }
 
+const eventsPerRound = 100;
+
 /**
  * The one event queue of a simulated world. Time stands still while code runs and jumps from event to event; events of the
  * same moment run in the order in which they were planned.
@@ -29,14 +31,41 @@ export class VirtualTime {
     };
   }
 
-  /** Runs the next event, then all microtasks that follow from it. Throws when there is none: the world is stuck. */
-  async step(): Promise<void> {
+  /**
+   * Runs event after event, each with all microtasks that follow from it, until `over` says so. Rejects with what it or an
+   * event throws, and when there is no event left: the world is stuck.
+   */
+  run(over: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let ended = false;
+      const end = (settle: () => void): void => {
+        ended = true;
+        settle();
+      };
+      const turn = (): void => {
+        if (ended) return;
+        try {
+          if (over()) end(resolve);
+          else this.#next();
+        } catch (error) {
+          end(() => reject(error as Error));
+        }
+      };
+      // Between two immediates Node runs every microtask and nextTick; many in one round cost one look at the I/O.
+      const round = (): void => {
+        if (ended) return;
+        for (let i = 0; i < eventsPerRound; i++) setImmediate(turn);
+        setImmediate(round);
+      };
+      round();
+    });
+  }
+
+  #next(): void {
     let event = this.#pop();
     while (event.cancelled) event = this.#pop();
     this.#nowMs = event.timeMs;
     event.action();
-    // The next turn of the event loop begins when no microtask and no nextTick is left.
-    await new Promise<void>((done) => setImmediate(done));
   }
 
   #push(event: Event): void {

@@ -81,12 +81,10 @@ export class World {
     let ended = false;
     const running = scenario(this).finally(() => (ended = true));
     running.catch(() => undefined);
-    // What begins at once runs before the first event.
-    await new Promise<void>((done) => setImmediate(done));
-    while (!ended) {
-      await this.time.step();
+    await this.time.run(() => {
       if (this.#broken !== undefined) throw this.#broken;
-    }
+      return ended;
+    });
     await running;
   }
 
