@@ -40,6 +40,7 @@ class Session {
     if (!begun.ok) return void client.history.count(begun.failure.code);
     const { id, snapshot } = begun.value;
     client.sawSnapshot(keyspace, snapshot, promised);
+    client.history.count('transactions');
     const { knownBefore } = promised;
     return new Session(client, node, {
       keyspace,

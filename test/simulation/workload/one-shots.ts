@@ -30,6 +30,7 @@ export async function submitOneShot(
     words: [],
   };
   history.sent.push(sent);
+  history.count('transactions');
   const freshness = client.pickFreshness(keyspace);
   const attempt = async (at: SimNode, mayBeRetry: boolean): Promise<Standing> => {
     const request: TransactRequest = {

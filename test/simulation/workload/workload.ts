@@ -6,7 +6,7 @@ import { readAndWrite, transfer } from './interactive.js';
 import { count, mixedOneShot, type Tally } from './one-shots.js';
 import { anyKey, pickRange } from './requests.js';
 
-const clientsPerNode = 4;
+const clientsPerNode = 2;
 
 /** Clients in every region that go on until they are told to stop; then each ends what it is at. */
 export class Workload {
@@ -45,7 +45,7 @@ export class Workload {
   async #go(client: Client): Promise<void> {
     const { random } = client;
     while (!this.#stopped) {
-      await this.#world.delay(random.between(5, 250));
+      await this.#world.delay(random.between(5, 300));
       const keyspace = random.pick(keyspaceNames);
       const act = random.weighted<() => Promise<void>>([
         [4, () => mixedOneShot(client, keyspace)],
@@ -53,7 +53,7 @@ export class Workload {
         [3, () => transfer(client, keyspace)],
         [2, () => count(client, keyspace, this.#tally)],
         [3, () => read(client, keyspace)],
-        [0.5, () => burst(client, keyspace)],
+        [2, () => burst(client, keyspace)],
       ]);
       await act();
     }
@@ -63,12 +63,13 @@ export class Workload {
 /** Many at once, so that they share entries, and conflict within them. */
 async function burst(client: Client, keyspace: string): Promise<void> {
   await Promise.all(
-    Array.from({ length: client.random.between(3, 12) }, () => mixedOneShot(client, keyspace)),
+    Array.from({ length: client.random.between(3, 30) }, () => mixedOneShot(client, keyspace)),
   );
 }
 
 async function read(client: Client, keyspace: string): Promise<void> {
   const { random, history } = client;
+  history.count('transactions');
   const node = client.pickNode();
   const freshness = client.pickFreshness(keyspace);
   const promised = client.promise(node, keyspace, freshness);

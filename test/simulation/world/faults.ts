@@ -24,7 +24,7 @@ export class Faults {
   async #go(): Promise<void> {
     const random = this.#random;
     while (!this.#over) {
-      await this.#world.delay(random.between(100, 2500));
+      await this.#world.delay(random.between(100, 8000));
       if (this.#over) return;
       random.weighted<() => void>([
         [3, () => this.#crash(random.pick(this.#world.nodes))],
