@@ -6,11 +6,13 @@ import { decodeEntry } from '../model/entry.js';
 import { decodeWriteSetHeader } from '../model/write-set.js';
 import type { KeyspaceStore } from '../storage/store.js';
 
-const bounds: WindowBounds = {
-  transactionsMax: limits.windowTransactionsMax,
-  keysMax: limits.windowKeysMax,
-  deletedRangesMax: limits.windowDeletedRangesMax,
-};
+function windowBounds(): WindowBounds {
+  return {
+    transactionsMax: limits.windowTransactionsMax,
+    keysMax: limits.windowKeysMax,
+    deletedRangesMax: limits.windowDeletedRangesMax,
+  };
+}
 
 /** An index of the commits that the store's entries still show, as far back as the window reaches. */
 export async function warmIndex(store: KeyspaceStore): Promise<CertificationIndex> {
@@ -18,7 +20,7 @@ export async function warmIndex(store: KeyspaceStore): Promise<CertificationInde
   let position = firstOfWindow(store);
   const first = position > head.position ? undefined : store.entryHeader(logPosition(position));
   const index = new CertificationIndex(
-    bounds,
+    windowBounds(),
     seqno(first === undefined ? head.seqno : first.firstSeqno - 1),
   );
   while (position <= head.position) {

@@ -3,12 +3,18 @@ import type { OpenDatabase } from '../../src/storage/store.js';
 import { finalChecks } from './checks/final-checks.js';
 import { Client } from './workload/client.js';
 import { History } from './workload/history.js';
-import { submitOneShot, Tally } from './workload/one-shots.js';
+import { submitOneShot } from './workload/one-shots.js';
 import { Workload } from './workload/workload.js';
+import type { Counts } from './world/counts.js';
 import { Faults } from './world/faults.js';
+import { steer } from './world/steering.js';
 import { keyspaceNames, Stuck, World } from './world/world.js';
 
-const faultyMs = 60_000;
+/** A run is at least this long and this eventful, and not much longer. */
+const runMsMin = 60_000;
+const transactionsMin = 2000;
+const faultsMin = 5;
+const runMsMax = 240_000;
 /** After the last fault: until every client knows its outcomes, and until new commits succeed. */
 const settleMsMax = 60_000;
 const serveMsMax = 30_000;
@@ -20,7 +26,7 @@ export interface SeedReport {
   readonly seed: number;
   /** What does not hold; empty: all is well. */
   readonly problems: readonly string[];
-  readonly counts: ReadonlyMap<string, number>;
+  readonly counts: Counts;
   /** Hash of everything that happened. */
   readonly digest: string;
   readonly trace: (lines: number) => readonly string[];
@@ -32,8 +38,9 @@ export async function runSeed(
   wrapDatabase?: (open: OpenDatabase) => OpenDatabase,
 ): Promise<SeedReport> {
   const world = new World(seed, wrapDatabase);
-  const history = new History();
+  const history = new History(world.counts);
   const problems: string[] = [];
+  const unsteer = steer(world.random.fork('limits'));
   const undo = catchStrayRejections((error) => problems.push(`nobody caught: ${describe(error)}`));
   try {
     await world.run(async () => {
@@ -44,19 +51,22 @@ export async function runSeed(
   } finally {
     world.end();
     undo();
+    unsteer();
   }
   const trace = (lines: number): readonly string[] => world.trace.last(lines);
-  return { seed, problems, counts: history.counts, digest: world.trace.digest(), trace };
+  return { seed, problems, counts: world.counts, digest: world.trace.digest(), trace };
 }
 
 async function scenario(world: World, history: History): Promise<string[]> {
   await world.start();
-  const tally = new Tally();
-  const workload = new Workload(world, history, tally);
-  const faults = new Faults(world, history);
+  const workload = new Workload(world, history);
+  const faults = new Faults(world);
   workload.start();
   faults.start();
-  await world.delay(faultyMs);
+  await world.delay(runMsMin);
+  const isEventful = (): boolean =>
+    world.counts.of('transactions') >= transactionsMin && world.counts.of('faults') >= faultsMin;
+  await world.until('the run is of full size', isEventful, runMsMax);
   faults.end();
   workload.stop();
   await world.until('every node serves writes again', () => world.allWritable(), serveMsMax);
@@ -64,7 +74,7 @@ async function scenario(world: World, history: History): Promise<string[]> {
   await newCommits(world, history);
   await world.until('no submission is pending', () => pending(world) === 0, settleMsMax);
   await world.until('every region has applied everything', () => level(world), convergeMsMax);
-  return finalChecks(world, history, tally);
+  return finalChecks(world, history);
 }
 
 /** From every region a commit to every keyspace succeeds, soon. */

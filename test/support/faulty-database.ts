@@ -1,7 +1,7 @@
 import { MemoryLevel } from 'memory-level';
 import type { Database, OpenDatabase } from '../../src/storage/store.js';
 
-interface StoredOperation {
+export interface StoredOperation {
   readonly type: 'put' | 'del';
   readonly key: Buffer;
   readonly value?: Buffer;
@@ -26,7 +26,7 @@ export class FaultyDisk {
   /** Rejections of the next opens. */
   readonly openFaults: Error[] = [];
   readonly #durable = new Map<string, Buffer>();
-  #unsynced: StoredOperation[] = [];
+  #unsynced: (readonly StoredOperation[])[] = [];
   /** How often a database was opened. */
   opens = 0;
   /** How often it crashed. */
@@ -43,18 +43,19 @@ export class FaultyDisk {
   };
 
   /**
-   * Power is lost: what was not written with `sync`, or before a batch that was, is gone. Databases that are open write
-   * nothing more.
+   * Power is lost: what was not written with `sync`, or before a batch that was, is gone but for what `survives` of each
+   * batch. Databases that are open write nothing more.
    */
-  crash(): void {
+  crash(survives: (batch: readonly StoredOperation[]) => readonly StoredOperation[] = () => []): void {
     this.crashes += 1;
+    for (const batch of this.#unsynced) for (const kept of survives(batch)) store(this.#durable, kept);
     this.#unsynced = [];
   }
 
   write(operations: readonly StoredOperation[], sync: boolean): void {
-    this.#unsynced.push(...operations);
+    this.#unsynced.push(operations);
     if (!sync) return;
-    for (const operation of this.#unsynced) store(this.#durable, operation);
+    for (const batch of this.#unsynced) for (const operation of batch) store(this.#durable, operation);
     this.#unsynced = [];
   }
 
@@ -84,7 +85,7 @@ export class FaultyDisk {
 
   #contents(): Map<string, Buffer> {
     const contents = new Map(this.#durable);
-    for (const operation of this.#unsynced) store(contents, operation);
+    for (const batch of this.#unsynced) for (const operation of batch) store(contents, operation);
     return contents;
   }
 }

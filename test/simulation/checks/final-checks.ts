@@ -1,15 +1,14 @@
-import { firstKey, describeKey } from '../../../src/model/keys.js';
+import { firstKey, describeKey, type Key } from '../../../src/model/keys.js';
 import { logPosition } from '../../../src/model/ids.js';
 import type { KeyspaceNode } from '../../../src/server/keyspace-node.js';
 import type { History } from '../workload/history.js';
-import type { Tally } from '../workload/one-shots.js';
 import { accounts, counters, fundsEach } from '../workload/requests.js';
 import { keyspaceNames, type World } from '../world/world.js';
 import { ReplayedLog } from './replayed-log.js';
 import { checkOutcome, checkPlace, checkRead } from './transactions.js';
 
 /** Everything that must hold of a world at rest. Returns what does not. */
-export async function finalChecks(world: World, history: History, tally: Tally): Promise<string[]> {
+export async function finalChecks(world: World, history: History): Promise<string[]> {
   const problems = [...history.violations];
   for (const keyspace of keyspaceNames) {
     const nodes = world.nodes.map((node) => node.running!.keyspaceNode(keyspace)!);
@@ -20,7 +19,7 @@ export async function finalChecks(world: World, history: History, tally: Tally):
     const found = [
       ...log.problems,
       ...(await convergence(nodes, log)),
-      ...totals(keyspace, log, tally),
+      ...totals(keyspace, log, history),
       ...history.sent
         .filter((sent) => sent.keyspace === keyspace)
         .flatMap((sent) => [
@@ -72,7 +71,7 @@ async function convergence(nodes: readonly KeyspaceNode[], log: ReplayedLog): Pr
 }
 
 /** Nothing was lost and nothing done twice, by sums that need no log. */
-function totals(keyspace: string, log: ReplayedLog, tally: Tally): string[] {
+function totals(keyspace: string, log: ReplayedLog, history: History): string[] {
   const problems: string[] = [];
   let funds = 0;
   for (const account of accounts) {
@@ -80,12 +79,29 @@ function totals(keyspace: string, log: ReplayedLog, tally: Tally): string[] {
     funds += held === undefined ? fundsEach : Number(held.text.slice('bytes '.length));
   }
   if (funds !== accounts.length * fundsEach) problems.push(`the accounts hold ${funds}`);
+  const counts = acknowledgedCounts(keyspace, log, history);
   for (const counter of counters) {
     const held = log.at(counter, log.tail)?.text ?? 'counter 0';
-    const counted = `counter ${tally.sums.get(`${keyspace} ${counter}`) ?? 0n}`;
+    const counted = `counter ${counts.get(counter) ?? 0n}`;
     if (held !== counted) problems.push(`${describeKey(counter)} is a ${held}, by its clients a ${counted}`);
   }
   return problems;
+}
+
+/** What the counters come to by what clients know; of ids that grew too old to be told of, by what the log says. */
+function acknowledgedCounts(keyspace: string, log: ReplayedLog, history: History): Map<Key, bigint> {
+  const sums = new Map<Key, bigint>();
+  for (const sent of history.sent) {
+    if (sent.keyspace !== keyspace) continue;
+    const isCommitted = sent.words.some(({ kind }) => kind === 'committed');
+    const isUntold = sent.words.every(({ kind }) => kind === 'too-old');
+    if (!isCommitted && !(isUntold && log.byId.has(sent.id))) continue;
+    for (const mutation of sent.mutations) {
+      if (mutation.kind === 'sum' && counters.includes(mutation.key))
+        sums.set(mutation.key, (sums.get(mutation.key) ?? 0n) + mutation.operand);
+    }
+  }
+  return sums;
 }
 
 function outcomesEverywhere(

@@ -7,10 +7,10 @@ import type { Committed, Freshness, KeyspaceService, ReadAnswer } from '../../..
 import { lost, type Lost, type SimNode } from '../world/sim-node.js';
 import type { SeededRandom } from '../world/seeded-random.js';
 import type { World } from '../world/world.js';
-import { observedRange, seen, type History, type Observed, type Sent } from './history.js';
+import { observedRange, seen, type History, type Observed, type Sent, type Word } from './history.js';
 
 /** What is known of an id after an answer. */
-export type Standing = 'committed' | 'not-committed' | 'unknown';
+export type Standing = Word['kind'] | 'unknown';
 
 /** One client: mostly at the node of its region, one request at a time, with a causality token per keyspace. */
 export class Client {
@@ -69,7 +69,7 @@ export class Client {
       }
     });
     const patienceMs = this.careless && this.random.chance(0.15) ? this.random.between(50, 3000) : 15_000;
-    const answer = await Promise.race([called, this.world.delay(patienceMs).then(() => lost)]);
+    const answer = await this.world.within(patienceMs, called, lost);
     const isLost = this.careless && this.random.chance(0.03);
     return isLost ? lost : (answer as T | Lost);
   }
@@ -117,7 +117,7 @@ export class Client {
   /** Notes an answer to a COMMIT, a repetition or a resolution. */
   answered(sent: Sent, node: SimNode, answer: Result<Committed> | Lost): Standing {
     if (answer === lost) {
-      this.history.count('lost answers');
+      this.history.count('unknown: lost answer');
       return 'unknown';
     }
     if (!answer.ok) return this.#failed(sent, answer.failure);
@@ -140,9 +140,18 @@ export class Client {
       failure.outcome !== 'committed',
       () => `${sent.id}: ${failure.code} says that it is committed`,
     );
-    if (failure.outcome === 'not-committed') sent.words.push({ kind: 'not-committed', code: failure.code });
-    else this.history.count('unknown outcomes');
-    return failure.outcome === 'not-committed' ? 'not-committed' : 'unknown';
+    if (failure.code === 'TRANSACTION_ID_TOO_OLD') {
+      this.history.expect(failure.outcome === 'unknown', () => `${sent.id}: too old, and ${failure.outcome}`);
+      sent.words.push({ kind: 'too-old' });
+      return 'too-old';
+    }
+    if (failure.outcome === 'not-committed') {
+      this.history.count(`not committed: ${failure.code}`);
+      sent.words.push({ kind: 'not-committed', code: failure.code });
+      return 'not-committed';
+    }
+    this.history.count(`unknown: ${failure.code}`);
+    return 'unknown';
   }
 
   observed(
@@ -163,18 +172,19 @@ export class Client {
   }
 
   /** Goes on until the outcome of an id is known, anywhere: submitted again where that can be, or resolved. */
-  async settle(sent: Sent, again: ((node: SimNode) => Promise<Standing>) | undefined): Promise<void> {
+  async settle(sent: Sent, again: ((node: SimNode) => Promise<Standing>) | undefined): Promise<Standing> {
     this.history.count('unsettled ids');
-    for (let standing: Standing = 'unknown'; standing === 'unknown';) {
-      await this.world.delay(this.random.between(50, 1500));
+    let standing: Standing = 'unknown';
+    for (let waitMsMax = 500; standing === 'unknown'; waitMsMax = Math.min(2 * waitMsMax, 4000)) {
+      await this.world.delay(this.random.between(50, waitMsMax));
       const node = this.anyNode();
       if (again !== undefined && this.random.chance(0.6)) {
         this.history.count('submitted again');
         standing = await again(node);
       } else standing = await this.resolve(sent, node);
-      if (standing === 'committed') this.history.count('unknown, committed');
-      if (standing === 'not-committed') this.history.count('unknown, not committed');
     }
+    this.history.count(`unknown, ${standing}`);
+    return standing;
   }
 
   async resolve(sent: Sent, node: SimNode): Promise<Standing> {

@@ -3,6 +3,7 @@ import type { Key, KeyRange } from '../../../src/model/keys.js';
 import type { VersionedValue } from '../../../src/model/value.js';
 import type { Isolation } from '../../../src/model/write-set.js';
 import type { Check, ListPage, MutationRequest, ReadRequest } from '../../../src/transaction/service.js';
+import { Counts } from '../world/counts.js';
 
 /** A value as a client saw it: who wrote it, and what it holds in one text. */
 export interface Seen {
@@ -26,7 +27,9 @@ export type Word =
       readonly seqno: number;
       readonly results: readonly (bigint | null)[] | undefined;
     }
-  | { readonly kind: 'not-committed'; readonly code: string };
+  | { readonly kind: 'not-committed'; readonly code: string }
+  /** Older than the kept outcomes: nobody will ever be told. */
+  | { readonly kind: 'too-old' };
 
 /** A transaction with writes that a client has sent, or may have sent. */
 export interface Sent {
@@ -57,8 +60,12 @@ export class History {
   readonly sent: Sent[] = [];
   readonly readOnly: ReadOnly[] = [];
   readonly violations: string[] = [];
-  readonly counts = new Map<string, number>();
+  readonly counts: Counts;
   readonly #known = new Map<string, number>();
+
+  constructor(counts = new Counts()) {
+    this.counts = counts;
+  }
 
   /** The newest seqno of the keyspace that any client (or, with a node: any client of that node) was told of. */
   known(keyspace: string, node = ''): number {
@@ -72,7 +79,7 @@ export class History {
   }
 
   count(what: string, by = 1): void {
-    this.counts.set(what, (this.counts.get(what) ?? 0) + by);
+    this.counts.add(what, by);
   }
 
   expect(holds: boolean, otherwise: () => string): void {

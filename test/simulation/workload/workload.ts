@@ -3,7 +3,7 @@ import { lost } from '../world/sim-node.js';
 import { Client } from './client.js';
 import { observedRange, seen, type History, type Observed } from './history.js';
 import { readAndWrite, transfer } from './interactive.js';
-import { count, mixedOneShot, type Tally } from './one-shots.js';
+import { count, mixedOneShot } from './one-shots.js';
 import { anyKey, pickRange } from './requests.js';
 
 const clientsPerNode = 2;
@@ -11,14 +11,12 @@ const clientsPerNode = 2;
 /** Clients in every region that go on until they are told to stop; then each ends what it is at. */
 export class Workload {
   readonly #world: World;
-  readonly #tally: Tally;
   readonly #clients: Client[] = [];
   #running = 0;
   #stopped = false;
 
-  constructor(world: World, history: History, tally: Tally) {
+  constructor(world: World, history: History) {
     this.#world = world;
-    this.#tally = tally;
     for (const nearest of world.nodes) {
       for (let i = 1; i <= clientsPerNode; i++) {
         this.#clients.push(new Client(world, history, { name: `client ${nearest.id} ${i}`, nearest }));
@@ -51,7 +49,7 @@ export class Workload {
         [4, () => mixedOneShot(client, keyspace)],
         [3, () => readAndWrite(client, keyspace)],
         [3, () => transfer(client, keyspace)],
-        [2, () => count(client, keyspace, this.#tally)],
+        [2, () => count(client, keyspace)],
         [3, () => read(client, keyspace)],
         [2, () => burst(client, keyspace)],
       ]);

@@ -1,19 +1,50 @@
-import type { History } from '../workload/history.js';
-import type { SeededRandom } from './seeded-random.js';
+import { SeededRandom } from './seeded-random.js';
 import type { SimNode } from './sim-node.js';
 import { keyspaceNames, type World } from './world.js';
 
-/** What goes wrong in a world, drawn from its seed: crashes, cuts, broken connections, clocks, disks. */
+interface Fault {
+  readonly name: string;
+  readonly weight: number;
+  readonly strike: () => void;
+}
+
+/** What goes wrong in a world, drawn from its seed: crashes, cuts, broken connections, slowness, clocks, disks. */
 export class Faults {
   readonly #world: World;
-  readonly #history: History;
   readonly #random: SeededRandom;
+  readonly #faults: readonly (readonly [number, Fault])[];
+  readonly #gapMsMax: number;
   #over = false;
 
-  constructor(world: World, history: History) {
+  /** Each world has kinds of its own that it prefers, and others that it has not: together they would hide each other. */
+  constructor(world: World) {
     this.#world = world;
-    this.#history = history;
     this.#random = world.random.fork('faults');
+    const random = this.#random;
+    this.#gapMsMax = random.pick([3000, 6000, 10_000]);
+    const drawn = this.#kinds().map((fault) => [fault.weight * random.pick([0, 1, 1, 4]), fault] as const);
+    this.#faults = drawn.some(([weight]) => weight > 0) ? drawn : drawn.map(([, fault]) => [1, fault]);
+  }
+
+  #kinds(): Fault[] {
+    const { nodes } = this.#world;
+    const node = (): SimNode => this.#random.pick(nodes);
+    return [
+      { name: 'crashes', weight: 3, strike: () => this.#crash(node()) },
+      { name: 'crashes of a busy home', weight: 3, strike: () => this.#world.spawn(this.#crashBusyHome()) },
+      { name: 'crashes of all nodes', weight: 0.5, strike: () => nodes.forEach((one) => this.#crash(one)) },
+      { name: 'orderly restarts', weight: 1.5, strike: () => this.#world.spawn(this.#restart(node())) },
+      { name: 'frozen nodes', weight: 1, strike: () => this.#freeze(node()) },
+      { name: 'slow nodes', weight: 1, strike: () => this.#world.spawn(this.#slowDown(node())) },
+      { name: 'partitions', weight: 2, strike: () => this.#partition('both') },
+      { name: 'one-way cuts', weight: 2, strike: () => this.#partition(this.#random.pick(['in', 'out'])) },
+      { name: 'broken connections', weight: 3, strike: () => this.#breakConnections() },
+      { name: 'unsteady links', weight: 2, strike: () => this.#unsteady() },
+      { name: 'clock changes', weight: 2, strike: () => this.#skew() },
+      { name: 'failing writes', weight: 2, strike: () => this.#failWrite() },
+      { name: 'slow disks', weight: 1, strike: () => this.#slowDisk(node()) },
+      { name: 'full disks', weight: 1, strike: () => this.#fillDisk(node()) },
+    ];
   }
 
   /** One fault after another, some of them at once, until `end`. */
@@ -22,21 +53,15 @@ export class Faults {
   }
 
   async #go(): Promise<void> {
-    const random = this.#random;
-    while (!this.#over) {
-      await this.#world.delay(random.between(100, 8000));
+    const { counts, trace } = this.#world;
+    for (;;) {
+      await this.#world.delay(this.#random.between(100, this.#gapMsMax));
       if (this.#over) return;
-      random.weighted<() => void>([
-        [3, () => this.#crash(random.pick(this.#world.nodes))],
-        [3, () => this.#world.spawn(this.#crashBusyHome())],
-        [1, () => this.#world.spawn(this.#restart(random.pick(this.#world.nodes)))],
-        [1, () => this.#freeze(random.pick(this.#world.nodes))],
-        [0.3, () => this.#world.nodes.forEach((node) => this.#crash(node))],
-        [2, () => this.#partition()],
-        [3, () => this.#breakConnections()],
-        [2, () => this.#skew()],
-        [2, () => this.#failWrite()],
-      ])();
+      const { name, strike } = this.#random.weighted(this.#faults);
+      trace.add(`fault: ${name}`);
+      counts.add(name);
+      counts.add('faults');
+      strike();
     }
   }
 
@@ -44,9 +69,10 @@ export class Faults {
   end(): void {
     this.#over = true;
     this.#world.network.heal();
+    this.#world.network.unsteadyMs = 0;
     for (const node of this.#world.nodes) {
       node.wall.skewMs = 0;
-      for (const disk of node.disks.values()) disk.faults.length = 0;
+      for (const disk of node.disks.values()) disk.mend();
       if (!node.started) this.#world.spawn(node.start());
     }
   }
@@ -54,7 +80,6 @@ export class Faults {
   #crash(node: SimNode): void {
     if (!node.started) return;
     node.crash();
-    this.#history.count('crashes');
     const downMs = this.#random.weighted([
       [3, this.#random.between(50, 1000)],
       [1, this.#random.between(1000, 12_000)],
@@ -66,7 +91,6 @@ export class Faults {
 
   async #restart(node: SimNode): Promise<void> {
     if (node.running === undefined) return;
-    this.#history.count('orderly restarts');
     // A crash in between ends the stop without an answer; then the crash starts the node again.
     await node.stop();
     if (!node.started) await node.start();
@@ -78,28 +102,22 @@ export class Faults {
     const home = this.#world.homeOf(keyspace);
     for (let tries = 0; tries < 200 && !this.#over; tries++) {
       if (home.running !== undefined && home.disks.get(keyspace)!.inFlight > 0) {
-        this.#history.count('home crashes with commits in flight');
+        this.#world.counts.add('home crashes with commits in flight');
         return this.#crash(home);
       }
       await this.#world.delay(1.7);
     }
   }
 
-  #partition(): void {
+  #partition(way: 'both' | 'in' | 'out'): void {
     const { network, nodes } = this.#world;
     const alone = this.#random.pick(nodes);
     const others = nodes.filter((node) => node !== alone);
     const cut = this.#random.chance(0.5) ? others : [this.#random.pick(others)];
-    const oneWay = this.#random.weighted([
-      [2, 'both'],
-      [1, 'out'],
-      [1, 'in'],
-    ] as const);
     for (const other of cut) {
-      if (oneWay !== 'in') network.cut(alone.id, other.id);
-      if (oneWay !== 'out') network.cut(other.id, alone.id);
+      if (way !== 'in') network.cut(alone.id, other.id);
+      if (way !== 'out') network.cut(other.id, alone.id);
     }
-    this.#history.count('partitions');
     this.#world.time.after(this.#random.between(200, 14_000), () => network.heal());
   }
 
@@ -107,9 +125,7 @@ export class Faults {
   #freeze(node: SimNode): void {
     if (node.running === undefined) return;
     const forMs = this.#random.between(100, 7000);
-    this.#world.trace.add(`${node.id} freezes for ${forMs} ms`);
     node.freeze(forMs);
-    this.#history.count('frozen nodes');
     if (forMs < 2500) return;
     const { network, nodes } = this.#world;
     for (const other of nodes) {
@@ -120,10 +136,25 @@ export class Faults {
     this.#world.time.after(forMs, () => network.heal());
   }
 
+  /** A process that gets a part of the time only. */
+  async #slowDown(node: SimNode): Promise<void> {
+    const endMs = this.#world.time.nowMs + this.#random.between(500, 8000);
+    while (this.#world.time.nowMs < endMs && !this.#over) {
+      node.freeze(this.#random.between(20, 200));
+      await this.#world.delay(this.#random.between(60, 300));
+    }
+  }
+
   #breakConnections(): void {
     const [a, b] = [this.#random.pick(this.#world.nodes), this.#random.pick(this.#world.nodes)];
     this.#world.network.breakConnections(a.id, b.id);
-    this.#history.count('broken connections');
+  }
+
+  /** What is sent takes now long, now short: streams overtake each other. */
+  #unsteady(): void {
+    const { network, time } = this.#world;
+    network.unsteadyMs = this.#random.between(50, 900);
+    time.after(this.#random.between(1000, 12_000), () => (network.unsteadyMs = 0));
   }
 
   #skew(): void {
@@ -131,7 +162,6 @@ export class Faults {
     const furthestMs = this.#random.chance(0.2) ? 15_000 : 4000;
     node.wall.skewMs = this.#random.between(-furthestMs, furthestMs);
     this.#world.trace.add(`${node.id}: its clock is ${node.wall.skewMs} ms off`);
-    this.#history.count('clock changes');
   }
 
   #failWrite(): void {
@@ -142,6 +172,20 @@ export class Faults {
     disk.faults.push(fault);
     if (this.#random.chance(0.3)) disk.openFaults.push(new Error('injected: the disk does not open'));
     this.#world.trace.add(`${node.id}/${keyspace}: the next write fails: ${fault}`);
-    this.#history.count('failing writes');
+  }
+
+  #slowDisk(node: SimNode): void {
+    const disks = [...node.disks.values()];
+    for (const disk of disks) disk.slowMs = this.#random.between(20, 400);
+    this.#world.time.after(this.#random.between(500, 6000), () => disks.forEach((disk) => (disk.slowMs = 0)));
+  }
+
+  /** Every write fails; when there is room again, what the same open database writes may be lost all the same. */
+  #fillDisk(node: SimNode): void {
+    const disks = [...node.disks.values()];
+    for (const disk of disks) disk.full = true;
+    this.#world.time.after(this.#random.between(200, 6000), () =>
+      disks.forEach((disk) => (disk.full = false)),
+    );
   }
 }

@@ -1,4 +1,5 @@
 import type { PeerMethod, PeerStream, PeerTransport } from '../../../src/transport/peer-transport.js';
+import type { Counts } from './counts.js';
 import type { Incarnation } from './incarnation.js';
 import type { SeededRandom } from './seeded-random.js';
 import { SimConnection, type Link, type Wires } from './sim-connection.js';
@@ -17,12 +18,16 @@ export class Network implements Wires {
   readonly time: VirtualTime;
   readonly trace: Trace;
   readonly random: SeededRandom;
+  readonly counts: Counts;
+  /** Added to what a message takes, at the most. */
+  unsteadyMs = 0;
   readonly #links = new Map<string, Link>();
   readonly #listening = new Map<string, Listening>();
   readonly #connections = new Set<SimConnection>();
   #streams = 0;
 
-  constructor(world: { time: VirtualTime; trace: Trace; random: SeededRandom }) {
+  constructor(world: { time: VirtualTime; trace: Trace; random: SeededRandom; counts: Counts }) {
+    this.counts = world.counts;
     this.time = world.time;
     this.trace = world.trace;
     this.random = world.random;

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { PeerStream } from '../../../src/transport/peer-transport.js';
+import type { Counts } from './counts.js';
 import type { Incarnation } from './incarnation.js';
 import type { SeededRandom } from './seeded-random.js';
 import type { Trace } from './trace.js';
@@ -21,6 +22,8 @@ export interface Wires {
   readonly time: VirtualTime;
   readonly trace: Trace;
   readonly random: SeededRandom;
+  readonly counts: Counts;
+  readonly unsteadyMs: number;
   link(from: string, to: string): Link;
 }
 
@@ -196,6 +199,7 @@ class SimEnd implements PeerStream {
   }
 
   resume(): void {
+    if (this.#paused) this.#connection.network.counts.add('resumed streams');
     this.#paused = false;
     this.#readOn();
   }
@@ -236,8 +240,9 @@ class SimEnd implements PeerStream {
 
   #planArrival(): void {
     if (this.#link.cut) return;
-    const { time, random } = this.#connection.network;
-    const arrivalMs = time.nowMs + this.#link.latencyMs * (1 + 0.15 * random.fraction());
+    const { time, random, unsteadyMs } = this.#connection.network;
+    const extraMs = unsteadyMs * random.fraction() ** 2;
+    const arrivalMs = time.nowMs + this.#link.latencyMs * (1 + 0.15 * random.fraction()) + extraMs;
     this.#lastArrivalMs = Math.max(arrivalMs, this.#lastArrivalMs);
     const heals = this.#heals;
     time.after(this.#lastArrivalMs - time.nowMs, () => {

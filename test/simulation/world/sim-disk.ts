@@ -1,4 +1,4 @@
-import type { Database, OpenDatabase } from '../../../src/storage/store.js';
+import type { OpenDatabase } from '../../../src/storage/store.js';
 import { FaultyDisk } from '../../support/faulty-database.js';
 import type { Incarnation } from './incarnation.js';
 import type { SeededRandom } from './seeded-random.js';
@@ -15,6 +15,10 @@ export class SimDisk extends FaultyDisk {
   readonly #random: SeededRandom;
   /** Batches that were asked for and not yet answered. */
   inFlight = 0;
+  /** Added to what a write takes, at the most. */
+  slowMs = 0;
+  /** No batch finds room. */
+  full = false;
 
   constructor(random: SeededRandom) {
     super();
@@ -29,7 +33,8 @@ export class SimDisk extends FaultyDisk {
       const batch = takes._batch.bind(database);
       takes._batch = async (operations, options) => {
         this.inFlight += 1;
-        await pause(life, this.#random.fraction() * writeMsMax);
+        await pause(life, this.#random.fraction() * (writeMsMax + this.slowMs));
+        if (this.full) this.faults.unshift('poisoned');
         try {
           await batch(operations, options);
         } finally {
@@ -41,10 +46,25 @@ export class SimDisk extends FaultyDisk {
     };
   }
 
-  /** The node died: what was not synced is gone, what was under way is never answered. */
+  /** The node died: of what was not synced any part may be gone, what was under way is never answered. */
   override crash(): void {
-    super.crash();
+    super.crash((batch) => {
+      const kept = this.#random.weighted([
+        [2, 0],
+        [1, this.#random.between(0, batch.length)],
+        [1, batch.length],
+      ]);
+      return batch.slice(0, kept);
+    });
     this.inFlight = 0;
+  }
+
+  /** No more faults from now on. */
+  mend(): void {
+    this.faults.length = 0;
+    this.openFaults.length = 0;
+    this.slowMs = 0;
+    this.full = false;
   }
 }
 
@@ -52,5 +72,3 @@ export class SimDisk extends FaultyDisk {
 function pause(life: Incarnation, delayMs: number): Promise<void> {
   return new Promise((resolve) => life.after(delayMs, resolve));
 }
-
-export type { Database };

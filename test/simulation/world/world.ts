@@ -1,5 +1,6 @@
 import { keyspaceName, nodeId, regionId, type NodeId } from '../../../src/model/ids.js';
 import type { OpenDatabase } from '../../../src/storage/store.js';
+import { Counts } from './counts.js';
 import { Network } from './network.js';
 import { SeededRandom } from './seeded-random.js';
 import { SimNode, type ClusterPlan } from './sim-node.js';
@@ -26,6 +27,7 @@ export class Stuck extends Error {
 export class World {
   readonly time = new VirtualTime();
   readonly trace = new Trace(this.time);
+  readonly counts = new Counts();
   readonly random: SeededRandom;
   readonly network: Network;
   readonly nodes: readonly SimNode[];
@@ -34,7 +36,8 @@ export class World {
 
   constructor(seed: number, wrapDatabase: (open: OpenDatabase) => OpenDatabase = (open) => open) {
     this.random = new SeededRandom(`seed ${seed}`);
-    this.network = new Network({ time: this.time, trace: this.trace, random: this.random.fork('network') });
+    const { time, trace, counts } = this;
+    this.network = new Network({ time, trace, counts, random: this.random.fork('network') });
     for (const [a, b, oneWayMs] of distances) this.network.connect(a, b, oneWayMs);
     const plan: ClusterPlan = {
       nodes: names.map((name) => ({ id: nodeId(name), region: regionId(name), httpAddress: name })),
@@ -58,6 +61,14 @@ export class World {
 
   delay(delayMs: number): Promise<void> {
     return new Promise((resolve) => void this.time.after(delayMs, resolve));
+  }
+
+  /** The answer, or `instead` when it has not come within `withinMs`. */
+  within<T, U>(withinMs: number, answer: Promise<T>, instead: U): Promise<T | U> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.time.after(withinMs, () => resolve(instead));
+      answer.finally(cancel).then(resolve, reject);
+    });
   }
 
   /** Work that runs by itself; what it throws ends the run. */
