@@ -151,9 +151,12 @@ export class LocalKeyspace implements KeyspaceService {
       return succeed({ state: 'aborted', code: 'TRANSACTION_ABORTED', conflict: undefined });
     }
     const resolved = await this.#resolve(id);
+    if (resolved.ok) {
+      const { gtid, seqno, results } = resolved.value;
+      return succeed({ state: 'committed', gtid, seqno, results });
+    }
     const state = this.transactionState(id);
     if (state.state !== 'unknown') return succeed(state);
-    if (resolved.ok) return succeed(state);
     // The sequencer's word of a tombstone comes before its entry.
     const { code, outcome } = resolved.failure;
     const tombstone = outcome === 'not-committed' ? abortCodes.find((known) => known === code) : undefined;

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { eventually } from '../../test/support/eventually.js';
 import { InProcessCluster } from '../../test/support/in-process-cluster.js';
 import { add, causal, failureOf, key, oneShot, put, textOf, valueOf } from '../../test/support/requests.js';
@@ -6,6 +6,7 @@ import type { Result } from '../model/errors.js';
 import { mintKeyspaceId, nodeId, type TransactionId } from '../model/ids.js';
 import { limits } from '../model/limits.js';
 import { mintTransactionId } from '../model/transaction-id.js';
+import { StoreClosed } from '../storage/store.js';
 import type { TransactRequest } from './service.js';
 
 let cluster: InProcessCluster;
@@ -20,6 +21,19 @@ function mint(offsetMs = 0): TransactionId {
   const { clock, random } = cluster.runtime;
   return mintTransactionId(clock.nowMs() + offsetMs, random.bytes(10), nodeId('east'));
 }
+
+it('while a store cannot be read, the state of an id is unknown there and its rollback says so', async () => {
+  const id = mint();
+  const { store } = cluster.parts('east');
+  const unreadable = vi.spyOn(store, 'outcome').mockImplementation(() => {
+    throw new StoreClosed('the store recovers');
+  });
+  expect(cluster.keyspace('east').transactionState(id)).toEqual({ state: 'unknown' });
+  const failure = failureOf(await cluster.keyspace('east').rollback(id));
+  expect(failure).toMatchObject({ code: 'NODE_NOT_READY', outcome: 'unknown' });
+  unreadable.mockRestore();
+  expect(valueOf(await cluster.keyspace('east').rollback(id))).toMatchObject({ state: 'aborted' });
+});
 
 /** What may be a retry under an id, as with an Idempotency-Key. */
 const asRetry = (node: string, id: TransactionId, request: Partial<TransactRequest> = {}) =>
