@@ -23,7 +23,7 @@ bench: build ## commits and reads over HTTP at 1, 16 and 64 clients, with a tabl
 	@exec node_modules/.bin/tsx bench/main.ts
 
 simulate: $(installed) ## the simulation over many seeds: SEEDS (how many) from FROM (the first)
-	@SEEDS=$(or $(SEEDS),100) FROM=$(or $(FROM),1) exec node_modules/.bin/vitest run --project simulation
+	@SEEDS=$(or $(SEEDS),100) FROM=$(or $(FROM),1) exec node_modules/.bin/vitest run --project simulation test/simulation/seeds.test.ts
 
 build: $(installed) ## compile into dist/
 	@npm run --silent build

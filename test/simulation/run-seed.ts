@@ -1,5 +1,6 @@
 import { keyFromText } from '../../src/model/keys.js';
 import type { OpenDatabase } from '../../src/storage/store.js';
+import { beyondBounds } from './checks/bounds.js';
 import { finalChecks } from './checks/final-checks.js';
 import { Client } from './workload/client.js';
 import { History } from './workload/history.js';
@@ -44,7 +45,8 @@ export async function runSeed(
   const undo = catchStrayRejections((error) => problems.push(`nobody caught: ${describe(error)}`));
   try {
     await world.run(async () => {
-      problems.push(...(await scenario(world, history)));
+      await scenario(world, history).catch((error: unknown) => problems.push(describe(error)));
+      problems.push(...(await finalChecks(world, history)));
     });
   } catch (error) {
     problems.push(...history.violations, describe(error));
@@ -57,12 +59,13 @@ export async function runSeed(
   return { seed, problems, counts: world.counts, digest: world.trace.digest(), trace };
 }
 
-async function scenario(world: World, history: History): Promise<string[]> {
+async function scenario(world: World, history: History): Promise<void> {
   await world.start();
   const workload = new Workload(world, history);
   const faults = new Faults(world);
   workload.start();
   faults.start();
+  world.spawn(watchBounds(world, history));
   await world.delay(runMsMin);
   const isEventful = (): boolean =>
     world.counts.of('transactions') >= transactionsMin && world.counts.of('faults') >= faultsMin;
@@ -74,7 +77,13 @@ async function scenario(world: World, history: History): Promise<string[]> {
   await newCommits(world, history);
   await world.until('no submission is pending', () => pending(world) === 0, settleMsMax);
   await world.until('every region has applied everything', () => level(world), convergeMsMax);
-  return finalChecks(world, history);
+}
+
+async function watchBounds(world: World, history: History): Promise<void> {
+  for (;;) {
+    await world.delay(97);
+    for (const problem of beyondBounds(world)) history.violations.push(problem);
+  }
 }
 
 /** From every region a commit to every keyspace succeeds, soon. */

@@ -1,68 +1,49 @@
 import { expect, it } from 'vitest';
-import { runSeed, type SeedReport } from './run-seed.js';
+import { runSeeds, type Told } from './seed-processes.js';
+import { sometimes, timesMin } from './sometimes.js';
+import { Counts } from './world/counts.js';
 
+const seedsDefault = 300;
 const first = Number(process.env['FROM'] ?? 1);
-const count = Number(process.env['SEEDS'] ?? 30);
-/** A bound for a machine that is busy with other things; it takes half a second a seed. */
+const count = Number(process.env['SEEDS'] ?? seedsDefault);
+const linesMax = Number(process.env['TRACE'] ?? 80);
+/** A bound for a machine that is busy with other things. */
 const timeMsMax = process.env['SEEDS'] === undefined ? 900_000 : 0;
-const linesShown = Number(process.env['TRACE'] ?? 80);
 
-/** What has to happen somewhere in the default seeds, so that the promises are not held for want of trouble. */
-const sometimes = [
-  'commits',
-  'causal reads',
-  'CERTIFICATION_CONFLICT',
-  'TRANSACTION_ABORTED',
-  'CHECK_FAILED',
-  'CAUSAL_READ_TIMEOUT',
-  'SEQUENCER_UNAVAILABLE',
-  'COMMIT_OUTCOME_UNKNOWN',
-  'unknown, committed',
-  'unknown, not committed',
-  'submitted again',
-  'tombstones',
-  'epoch changes',
-  'crashes',
-  'orderly restarts',
-  'home crashes with commits in flight',
-  'partitions',
-  'frozen nodes',
-  'TRANSACTION_EXPIRED',
-  'broken connections',
-  'clock changes',
-  'failing writes',
-] as const;
-
-function say(line: string): void {
-  process.stderr.write(process.stderr.isTTY ? `\r${line}\x1b[K` : `${line}\n`);
+function say(line: string, isLast = false): void {
+  process.stderr.write(process.stderr.isTTY ? `\r${line}\x1b[K${isLast ? '\n' : ''}` : `${line}\n`);
 }
 
-function storyOf({ seed, problems, trace }: SeedReport): string {
+function storyOf({ seed, problems, lines }: Told): string {
   const told = problems.slice(0, 10).join('\n');
-  return `seed ${seed} (make simulate SEEDS=1 FROM=${seed}):\n${told}\n\nthe last ${linesShown} events:\n${trace(linesShown).join('\n')}`;
+  return `seed ${seed} (make simulate SEEDS=1 FROM=${seed}):\n${told}\n\nthe last ${lines.length} events:\n${lines.join('\n')}`;
 }
 
 it(
   `holds every promise in ${count} worlds, from seed ${first} on`,
   async () => {
-    const totals = new Map<string, number>();
-    for (let seed = first; seed < first + count; seed++) {
-      const report = await runSeed(seed);
-      for (const [what, times] of report.counts) totals.set(what, (totals.get(what) ?? 0) + times);
-      const done = seed - first + 1;
-      if (process.stderr.isTTY || done % 10 === 0)
-        say(`${done} of ${count} seeds, ${totals.get('commits')} commits`);
-      expect(report.problems, storyOf(report)).toEqual([]);
+    const totals = new Counts();
+    const startMs = performance.now();
+    const failed: Told[] = [];
+    let done = 0;
+    const onTold = (told: Told): boolean => {
+      for (const [what, times] of told.counts) totals.add(what, times);
+      if (told.problems.length > 0) failed.push(told);
+      done += 1;
+      const seconds = Math.round((performance.now() - startMs) / 1000);
+      const line = `${done} of ${count} seeds in ${seconds} s, ${totals.of('transactions')} transactions, ${totals.of('commits')} commits, ${totals.of('faults')} faults`;
+      if (process.stderr.isTTY || done % 25 === 0) say(line);
+      return told.problems.length === 0;
+    };
+    const seeds = Array.from({ length: count }, (_, i) => first + i);
+    await runSeeds({ seeds, processes: 2, linesMax, onTold });
+    const sums = [...totals].sort(([a], [b]) => (a < b ? -1 : 1));
+    say(sums.map(([what, times]) => `${what}: ${times}`).join('\n'), true);
+    expect(failed.map(storyOf).join('\n\n')).toBe('');
+    if (count < seedsDefault) return;
+    for (const what of sometimes) {
+      expect(totals.of(what), `how often: ${what}`).toBeGreaterThanOrEqual(timesMin);
     }
-    say(
-      [...totals]
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([what, times]) => `${what}: ${times}`)
-        .join(', '),
-    );
-    process.stderr.write('\n');
-    if (count < 30) return;
-    for (const what of sometimes) expect(totals.get(what) ?? 0, `how often: ${what}`).toBeGreaterThan(0);
   },
   timeMsMax,
 );

@@ -161,6 +161,9 @@ export class Faults {
     const node = this.#random.pick(this.#world.nodes);
     const furthestMs = this.#random.chance(0.2) ? 15_000 : 4000;
     node.wall.skewMs = this.#random.between(-furthestMs, furthestMs);
+    // Clocks that are too far apart stop the writes of a keyspace for as long as they are.
+    if (furthestMs > 4000)
+      this.#world.time.after(this.#random.between(500, 10_000), () => (node.wall.skewMs /= 4));
     this.#world.trace.add(`${node.id}: its clock is ${node.wall.skewMs} ms off`);
   }
 

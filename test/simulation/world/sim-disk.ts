@@ -48,9 +48,14 @@ export class SimDisk extends FaultyDisk {
 
   /** The node died: of what was not synced any part may be gone, what was under way is never answered. */
   override crash(): void {
+    // What was not synced goes from some moment on, or here and there and in the middle of a batch.
+    const isTorn = this.#random.chance(0.3);
+    let isLost = false;
     super.crash((batch) => {
+      isLost ||= this.#random.chance(0.3);
+      if (!isTorn) return isLost ? [] : batch;
       const kept = this.#random.weighted([
-        [2, 0],
+        [1, 0],
         [1, this.#random.between(0, batch.length)],
         [1, batch.length],
       ]);

@@ -1,0 +1,204 @@
+import { vi } from 'vitest';
+import { CertificationIndex } from '../../../src/certification/certification-index.js';
+import { DeletedRanges } from '../../../src/certification/deleted-ranges.js';
+import type { CertificationRequest } from '../../../src/certification/request.js';
+import { failure, succeed } from '../../../src/model/errors.js';
+import { keyToText } from '../../../src/model/keys.js';
+import { SeqnoWaiters } from '../../../src/replica/seqno-waiters.js';
+import { SequencerLink } from '../../../src/replica/sequencer-link.js';
+import { TailReader } from '../../../src/replica/tail-reader.js';
+import { LocalKeyspace } from '../../../src/transaction/keyspace-service.js';
+import { PendingCommits } from '../../../src/transaction/pending-commits.js';
+import { WriteBuffer } from '../../../src/transaction/write-buffer.js';
+import { withoutSync } from '../../support/faulty-database.js';
+import {
+  applyingTwice,
+  forgettingOutcomes,
+  goingOnAfterFailures,
+  ignoringSnapshots,
+  losingRecords,
+  type Wrap,
+} from './databases.js';
+
+/** What is broken on purpose, how, and which problem the check that is meant for it reports. */
+export interface PlantedBug {
+  readonly name: string;
+  readonly caughtAs: RegExp;
+  /** Plants it for the worlds to come, until mocks are restored. What it returns comes between disks and stores. */
+  readonly plant: () => Wrap | undefined;
+}
+
+function bug(name: string, caughtAs: RegExp, plant: () => Wrap | void): PlantedBug {
+  return { name, caughtAs, plant: () => plant() ?? undefined };
+}
+
+/** Every index judges another request than it was asked. */
+function judging(
+  change: (request: CertificationRequest, index: CertificationIndex) => Partial<CertificationRequest>,
+): void {
+  const { certify, firstConflict } = CertificationIndex.prototype;
+  vi.spyOn(CertificationIndex.prototype, 'certify').mockImplementation(function (
+    this: CertificationIndex,
+    request,
+  ) {
+    return certify.call(this, { ...request, ...change(request, this) });
+  });
+  vi.spyOn(CertificationIndex.prototype, 'firstConflict').mockImplementation(function (
+    this: CertificationIndex,
+    request,
+  ) {
+    return firstConflict.call(this, { ...request, ...change(request, this) });
+  });
+}
+
+const certifying: readonly PlantedBug[] = [
+  bug('the keys that were read are not certified', /^\w+: serializable .* at its place /, () =>
+    judging(() => ({ readKeys: [] })),
+  ),
+  bug('the ranges that were read are not certified', /serializable .* at its place the range held/, () =>
+    judging(() => ({ readRanges: [] })),
+  ),
+  bug(
+    'ranges are compared as strings of UTF-16, not as bytes',
+    /serializable .* at its place the range held/,
+    () =>
+      judging(({ readRanges }) => ({
+        readRanges: readRanges.filter(
+          ({ start, end }) => end === undefined || (keyToText(start) ?? '') < (keyToText(end) ?? ''),
+        ),
+      })),
+  ),
+  bug('checks are not certified', /the check of .* does not hold/, () => judging(() => ({ checkKeys: [] }))),
+  bug('under snapshot isolation a later committer may win', /snapshot .* is overtaken by/, () =>
+    judging(({ isolation, effects }) =>
+      isolation === 'snapshot' ? { effects: effects.filter(({ kind }) => kind !== 'plain') } : {},
+    ),
+  ),
+  bug('the snapshot is taken at COMMIT', /snapshot .* is overtaken by/, () =>
+    judging(({ isolation, snapshot }, index) =>
+      isolation === 'snapshot' && snapshot !== undefined ? { snapshot: index.last } : {},
+    ),
+  ),
+  bug('a counter is added to what is none any more', /its (sum|min|max) is overtaken by/, () =>
+    judging(({ effects }) => ({ effects: effects.filter(({ kind }) => kind !== 'atomic') })),
+  ),
+  bug('deleted ranges are not remembered', /at its place .* held|is overtaken by the deleteRange/, () => {
+    vi.spyOn(DeletedRanges.prototype, 'add').mockImplementation(() => undefined);
+  }),
+  bug('what is below the floor is certified', /at its place|is overtaken by/, () => {
+    const { certify } = CertificationIndex.prototype;
+    vi.spyOn(CertificationIndex.prototype, 'certify').mockImplementation(function (
+      this: CertificationIndex,
+      request,
+    ) {
+      const verdict = certify.call(this, request);
+      return verdict.kind === 'snapshot-too-old' ? { kind: 'commit' } : verdict;
+    });
+  }),
+];
+
+const reading: readonly PlantedBug[] = [
+  bug('a causal read is answered from the tail last heard of', /, causally, when \d+ was known/, () => {
+    vi.spyOn(SequencerLink.prototype, 'askTail').mockImplementation(function (this: SequencerLink) {
+      return Promise.resolve(this.status.tail);
+    });
+  }),
+  bug('a causal read shares a tail asked for before it came', /, causally, when \d+ was known/, () => {
+    const { read } = TailReader.prototype;
+    const shared = new WeakMap<TailReader, ReturnType<TailReader['read']>>();
+    vi.spyOn(TailReader.prototype, 'read').mockImplementation(function (this: TailReader) {
+      const earlier = shared.get(this);
+      if (earlier !== undefined) return earlier;
+      const asked = read.call(this);
+      if (asked === 'full') return asked;
+      shared.set(this, asked);
+      void asked.then(() => shared.delete(this));
+      return asked;
+    });
+  }),
+  bug('a causality token is not waited for', / reads at \d+ with the token /, () => {
+    vi.spyOn(SeqnoWaiters.prototype, 'wait').mockImplementation(() => true);
+  }),
+  bug(
+    'reads do not keep to their snapshot',
+    / at its snapshot \d+ | a read at \d+: /,
+    () => ignoringSnapshots,
+  ),
+  bug('a transaction does not see its own writes', / wrote bytes .* and reads /, () => {
+    vi.spyOn(WriteBuffer.prototype, 'overlay').mockImplementation((_, base) => base);
+  }),
+];
+
+const outcomes: readonly PlantedBug[] = [
+  bug('outcomes of ids are forgotten', / has two outcomes/, () => forgettingOutcomes),
+  bug(
+    'a retry is taken for a first attempt: its abort needs no tombstone',
+    / was said not to be committed /,
+    () => {
+      const { transact } = LocalKeyspace.prototype;
+      vi.spyOn(LocalKeyspace.prototype, 'transact').mockImplementation(function (
+        this: LocalKeyspace,
+        request,
+      ) {
+        return transact.call(this, { ...request, mayBeRetry: false });
+      });
+    },
+  ),
+  bug('a COMMIT whose outcome is unknown is told as not committed', / was said not to be committed /, () => {
+    const { transact } = LocalKeyspace.prototype;
+    vi.spyOn(LocalKeyspace.prototype, 'transact').mockImplementation(async function (
+      this: LocalKeyspace,
+      request,
+    ) {
+      const answer = await transact.call(this, request);
+      if (answer.ok || answer.failure.code !== 'COMMIT_OUTCOME_UNKNOWN') return answer;
+      return { ok: false, failure: { ...answer.failure, outcome: 'not-committed' } };
+    });
+  }),
+  bug('a rollback of an id that is not open here asks nobody', / was said not to be committed /, () => {
+    const { rollback } = LocalKeyspace.prototype;
+    vi.spyOn(LocalKeyspace.prototype, 'rollback').mockImplementation(async function (
+      this: LocalKeyspace,
+      id,
+    ) {
+      const { state } = this.transactionState(id);
+      if (state !== 'unknown') return rollback.call(this, id);
+      return succeed({ state: 'aborted', code: 'TRANSACTION_ABORTED', conflict: undefined });
+    });
+  }),
+  bug(
+    'a COMMIT under way is told that it is doomed when it takes long',
+    / was said not to be committed /,
+    () => {
+      const { commit } = LocalKeyspace.prototype;
+      vi.spyOn(LocalKeyspace.prototype, 'commit').mockImplementation(async function (
+        this: LocalKeyspace,
+        id,
+      ) {
+        const answer = await commit.call(this, id);
+        if (answer.ok || answer.failure.outcome !== 'unknown') return answer;
+        return { ok: false, failure: failure('TRANSACTION_ABORTED', 'doomed', { outcome: 'not-committed' }) };
+      });
+    },
+  ),
+  bug('nobody submits again to a new sequencer', /no submission is pending|knows its outcomes/, () => {
+    vi.spyOn(PendingCommits.prototype, 'onServing').mockImplementation(() => undefined);
+  }),
+];
+
+const storing: readonly PlantedBug[] = [
+  bug(
+    'commits are acknowledged before they are synced',
+    / was acknowledged at .* is not in the log/,
+    () => withoutSync,
+  ),
+  bug('what is applied after an opening is applied twice', /the regions differ/, () => applyingTwice),
+  bug(
+    'a failed write is taken for a good one',
+    /the regions differ|entry \d+: \d+ was expected/,
+    () => goingOnAfterFailures,
+  ),
+  bug('a record is lost now and then', /the regions differ/, () => losingRecords()),
+];
+
+export const plantedBugs: readonly PlantedBug[] = [...certifying, ...reading, ...outcomes, ...storing];
