@@ -6,6 +6,7 @@ import { Counts } from './world/counts.js';
 const seedsDefault = 300;
 const first = Number(process.env['FROM'] ?? 1);
 const count = Number(process.env['SEEDS'] ?? seedsDefault);
+const processes = Number(process.env['PROCESSES'] ?? 2);
 const linesMax = Number(process.env['TRACE'] ?? 80);
 /** A bound for a machine that is busy with other things. */
 const timeMsMax = process.env['SEEDS'] === undefined ? 900_000 : 0;
@@ -36,7 +37,7 @@ it(
       return told.problems.length === 0;
     };
     const seeds = Array.from({ length: count }, (_, i) => first + i);
-    await runSeeds({ seeds, processes: 2, linesMax, onTold });
+    await runSeeds({ seeds, processes, linesMax, onTold });
     const sums = [...totals].sort(([a], [b]) => (a < b ? -1 : 1));
     say(sums.map(([what, times]) => `${what}: ${times}`).join('\n'), true);
     expect(failed.map(storyOf).join('\n\n')).toBe('');
