@@ -21,7 +21,7 @@ export const sometimes = [
   'not committed: SEQUENCER_UNAVAILABLE',
   'not committed: CAUSAL_READ_TIMEOUT',
   'not committed: INVALID_ARGUMENT',
-  'not committed: NODE_NOT_READY',
+  'NODE_NOT_READY',
   'TRANSACTION_EXPIRED',
   'TRANSACTION_FINISHED',
   'TRANSACTION_ID_TOO_OLD',

@@ -63,8 +63,7 @@ export class Client {
       try {
         return await work(running.keyspace(keyspace)!, running);
       } catch (error) {
-        this.history.count(`threw ${(error as Error).name}`);
-        this.world.trace.add(`${this.name}: the call threw ${String(error)}`);
+        this.history.violations.push(`${this.name}: a call to ${node.id}/${keyspace} threw ${String(error)}`);
         return lost;
       }
     });

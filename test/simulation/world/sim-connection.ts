@@ -156,6 +156,7 @@ class SimEnd implements PeerStream {
   #reason: string | undefined;
   #onClose: ((reason: string) => void) | undefined;
   #onMessage: ((message: Uint8Array) => void) | undefined;
+  #wire: Link | undefined;
   #paused = false;
   /** What this end has sent and what has not arrived, in order; a cut leaves it there. */
   #way: Parcel[] = [];
@@ -234,8 +235,10 @@ class SimEnd implements PeerStream {
     for (const _ of this.#way) this.#planArrival();
   }
 
-  get #link() {
-    return this.node === this.peer.node ? loopback : this.#connection.network.link(this.node, this.peer.node);
+  get #link(): Link {
+    this.#wire ??=
+      this.node === this.peer.node ? loopback : this.#connection.network.link(this.node, this.peer.node);
+    return this.#wire;
   }
 
   #planArrival(): void {

@@ -21,7 +21,7 @@ const switches: readonly (readonly [name: Name, likely: number, min: number, max
   ['commitTimeoutMs', 0.4, 100, 5000],
   ['transactionIdleMsMax', 0.2, 40, 2000],
   ['idAheadMsMax', 0.2, 2000, 10_000],
-  ['outcomesMsMax', 0.3, 25_000, 45_000],
+  ['outcomesMsMax', 0.5, 20_000, 25_000],
 ];
 
 /** Sets some of the limits of this process to what the seed draws. Returns what sets them back. */

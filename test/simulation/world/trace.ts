@@ -3,12 +3,14 @@ import type { LogFields, Logger } from '../../../src/runtime/runtime.js';
 import type { VirtualTime } from './virtual-time.js';
 
 const linesKept = 4000;
+const linesHashedAtOnce = 1000;
 
 /** What happened in a world, line by line: the last lines for people, a hash of all of them to compare two runs. */
 export class Trace {
   readonly #time: VirtualTime;
   readonly #hash = createHash('sha256');
   #lines: string[] = [];
+  #unhashed: string[] = [];
 
   constructor(time: VirtualTime) {
     this.#time = time;
@@ -16,9 +18,11 @@ export class Trace {
 
   add(text: string): void {
     const line = `${this.#time.nowMs.toFixed(3).padStart(11)} ${text}`;
-    this.#hash.update(line);
     this.#lines.push(line);
-    if (this.#lines.length > 2 * linesKept) this.#lines = this.#lines.slice(-linesKept);
+    this.#unhashed.push(line);
+    if (this.#unhashed.length < linesHashedAtOnce) return;
+    this.#hashLines();
+    this.#lines = this.#lines.slice(-linesKept);
   }
 
   last(count: number): readonly string[] {
@@ -27,7 +31,13 @@ export class Trace {
 
   /** Of all lines so far. */
   digest(): string {
+    this.#hashLines();
     return this.#hash.copy().digest('hex');
+  }
+
+  #hashLines(): void {
+    this.#hash.update(`${this.#unhashed.join('\n')}\n`);
+    this.#unhashed = [];
   }
 
   /** A node's logger that writes into the trace. */

@@ -3,8 +3,8 @@ import type { Cancel } from '../../../src/runtime/runtime.js';
 interface Event {
   readonly timeMs: number;
   readonly order: number;
-  readonly action: () => void;
-  cancelled: boolean;
+  /** Undefined once it is cancelled: then it keeps nothing alive. */
+  action: (() => void) | undefined;
 }
 
 const eventsPerRound = 100;
@@ -24,10 +24,10 @@ export class VirtualTime {
 
   after(delayMs: number, action: () => void): Cancel {
     const timeMs = this.#nowMs + Math.max(0, delayMs);
-    const event = { timeMs, order: this.#order++, action, cancelled: false };
+    const event: Event = { timeMs, order: this.#order++, action };
     this.#push(event);
     return () => {
-      event.cancelled = true;
+      event.action = undefined;
     };
   }
 
@@ -63,7 +63,7 @@ export class VirtualTime {
 
   #next(): void {
     let event = this.#pop();
-    while (event.cancelled) event = this.#pop();
+    while (event.action === undefined) event = this.#pop();
     this.#nowMs = event.timeMs;
     event.action();
   }
