@@ -1,4 +1,4 @@
-import { SeededRandom } from './seeded-random.js';
+import type { SeededRandom } from './seeded-random.js';
 import type { SimNode } from './sim-node.js';
 import { keyspaceNames, type World } from './world.js';
 
