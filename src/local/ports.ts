@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { formatAddress, type Address } from '../server/config/address.js';
 import type { ClusterNode } from '../server/config/config.js';
 import { ClusterStartError } from './start-error.js';
@@ -51,4 +51,18 @@ async function tryListening(address: Address): Promise<string | undefined> {
   } finally {
     await new Promise((resolve) => server.close(resolve));
   }
+}
+
+/** Ports of the loopback interface that were free a moment ago, all different: another cluster at the usual ones may go on. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
 }

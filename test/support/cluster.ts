@@ -1,11 +1,10 @@
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startLocalCluster, type LocalCluster, type LocalClusterOptions } from '../../src/local/cluster.js';
 import type { NodeEvent } from '../../src/local/local-node.js';
-import type { NodePorts } from '../../src/local/ports.js';
+import { freePorts, type NodePorts } from '../../src/local/ports.js';
 
 export interface TestCluster extends LocalCluster {
   /** What the nodes logged and how they ended, since the start. */
@@ -39,20 +38,6 @@ export async function startTestCluster(options: Partial<LocalClusterOptions> = {
 async function freeNodePorts(nodes: number): Promise<NodePorts[]> {
   const ports = await freePorts(2 * nodes);
   return Array.from({ length: nodes }, (_, i) => ({ http: ports[2 * i]!, peer: ports[2 * i + 1]! }));
-}
-
-/** Ports of the loopback interface that were free a moment ago, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** The first of `count` consecutive ports that were free a moment ago. */

@@ -1,7 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { freePorts, temporaryDirectory } from '../support/cluster.js';
+import { freePorts } from '../../src/local/ports.js';
+import { temporaryDirectory } from '../support/cluster.js';
 import { runMeridian } from './command-line.js';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
