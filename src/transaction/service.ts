@@ -3,7 +3,8 @@ import type { Gtid } from '../model/gtid.js';
 import type { KeyspaceId, KeyspaceName, NodeId, RegionId, Seqno, TransactionId } from '../model/ids.js';
 import type { Key, KeyRange } from '../model/keys.js';
 import type { AbortCode, Conflict, MutationResults } from '../model/outcome.js';
-import type { AtomicKind, VersionedValue } from '../model/value.js';
+import type { Check, MutationRequest, ReadRequest } from '../model/request.js';
+import type { VersionedValue } from '../model/value.js';
 import type { Isolation } from '../model/write-set.js';
 
 /** What the APIs ask of a node, per keyspace. Inputs are checked against `limits` here; the shapes are the API's to check. */
@@ -59,33 +60,7 @@ export interface ListPage {
   readonly rest: KeyRange | undefined;
 }
 
-/** A mutation as an app asks for it. */
-export type MutationRequest =
-  | {
-      readonly kind: 'set';
-      readonly key: Key;
-      readonly bytes: Uint8Array;
-      readonly contentType: string;
-      readonly ttlMs: number | undefined;
-    }
-  | { readonly kind: 'delete'; readonly key: Key }
-  | { readonly kind: 'deleteRange'; readonly range: KeyRange }
-  | {
-      readonly kind: AtomicKind;
-      readonly key: Key;
-      readonly operand: bigint;
-      readonly ttlMs: number | undefined;
-    };
-
-/** 'absent': the key is not there; 'present': it is there, at any version. */
-export interface Check {
-  readonly key: Key;
-  readonly expect: { readonly version: Seqno } | 'absent' | 'present';
-}
-
-export type ReadRequest =
-  | { readonly kind: 'key'; readonly key: Key }
-  | { readonly kind: 'range'; readonly range: KeyRange; readonly limit: number; readonly reverse: boolean };
+export type { Check, MutationRequest, ReadRequest } from '../model/request.js';
 
 export interface TransactRequest extends Freshness {
   /** Minted by the node when undefined. */
@@ -144,6 +119,45 @@ export type TransactionState =
     }
   | { readonly state: 'aborted'; readonly code: AbortCode; readonly conflict: Conflict | undefined }
   | { readonly state: 'unknown' };
+
+export interface ChangesRequest {
+  /** Exclusive. Undefined: what is committed from now on; seqno 0: from the oldest that is kept. One ahead of the node waits. */
+  readonly from: Gtid | undefined;
+  /** Only changes of keys in it; a commit without one is left out. */
+  readonly range: KeyRange;
+}
+
+/** One consumer's place in a keyspace's commits. It holds no queue: a slow consumer lags, and is told when it lags too far. */
+export interface ChangeFeed {
+  /**
+   * The next commits, in order and whole, as soon as there are some; none when `limits.feedHeartbeatMs` have passed or
+   * only commits outside of the range have: then the position alone goes on. One call at a time. A failure ends the feed:
+   * CHANGES_TOO_OLD, NODE_NOT_READY, NODE_INCONSISTENT.
+   */
+  next(): Promise<Result<ChangeBatch>>;
+  /** Ends a `next` that waits, with no commits. */
+  close(): void;
+}
+
+export interface ChangeBatch {
+  readonly commits: readonly CommitEvent[];
+  /** `from` of a feed that goes on here, on any node. */
+  readonly position: Gtid;
+}
+
+export interface CommitEvent {
+  readonly gtid: Gtid;
+  /** Log time. */
+  readonly timeMs: number;
+  /** In the order of the mutations. */
+  readonly changes: readonly Change[];
+}
+
+/** What the commit left behind: of an atomic mutation the counter after it, of a deleted range its part in the feed's range. */
+export type Change =
+  | { readonly kind: 'set'; readonly key: Key; readonly value: VersionedValue }
+  | { readonly kind: 'deleted'; readonly key: Key }
+  | { readonly kind: 'deletedRange'; readonly range: KeyRange };
 
 /** 'no-history': the keyspace was never initialised here or at its home. */
 export const replicaStates = [
