@@ -1,6 +1,7 @@
 import { limits } from '../model/limits.js';
 
-export const defaultContentType = 'application/octet-stream';
+export { defaultContentType } from '../model/value.js';
+
 export const jsonContentType = 'application/json';
 
 const mediaType = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+\/[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*(;[\t\x20-\x7e]*)?$/;

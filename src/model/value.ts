@@ -1,5 +1,8 @@
 import type { Seqno } from './ids.js';
 
+/** Of bytes that came without a content type. */
+export const defaultContentType = 'application/octet-stream';
+
 /** What a key holds. Bytes are what `set` wrote; a counter comes into being by an atomic mutation. */
 export type Value =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array; readonly contentType: string }

@@ -210,3 +210,22 @@ export interface WatchReply {
   readonly commits: readonly CommitEventMessage[];
   readonly position: string;
 }
+
+/** `json` is the body of GET /v1/cluster. */
+export interface ClusterReply {
+  readonly cluster: string;
+  readonly node: string;
+  readonly region: string;
+  readonly version: string;
+  readonly json: string;
+}
+
+export interface StateHashMessage {
+  readonly keyspace: string;
+}
+
+export interface StateHashReply {
+  readonly hash: string;
+  readonly keys: number;
+  readonly gtid: string;
+}
