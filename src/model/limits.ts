@@ -73,6 +73,15 @@ export const limits = {
   /** Entries read at once from a log for one follower. */
   feedReadBytesMax: mib,
 
+  /** Open change feeds of one keyspace on one node. */
+  feedsMax: 256,
+  /** Entries that one batch of a change feed is made of; one at least. */
+  feedBatchBytesMax: 256 * kib,
+  /** Entries just applied that a keyspace's change feeds share; who lags further reads the store. */
+  feedRecentBytesMax: 16 * mib,
+  /** A change feed without a commit tells its position after this time. */
+  feedHeartbeatMs: 5 * secondMs,
+
   peerMessageBytesMax: 4 * mib,
   peerStreamQueueBytesMax: 64 * mib,
 } as const;

@@ -19,7 +19,7 @@ export const abortCodes = [
 ] as const satisfies readonly ErrorCode[];
 export type AbortCode = (typeof abortCodes)[number];
 
-/** The counter after an atomic mutation; null for every other mutation. In the order of the mutations. */
+/** The counter after an atomic mutation; of `expire` 1 when it deleted, else 0; null for every other. In the order of the mutations. */
 export type MutationResults = readonly (bigint | null)[];
 
 /** What the log says of a transaction id, for ever. */

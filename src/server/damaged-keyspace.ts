@@ -48,6 +48,10 @@ export class DamagedKeyspace implements KeyspaceService {
     return { ok: false, failure: this.#failure() };
   }
 
+  changes(): Result<never> {
+    return { ok: false, failure: this.#failure() };
+  }
+
   transactionState(): TransactionState {
     return { state: 'unknown' };
   }

@@ -118,9 +118,10 @@ export class KeyspaceNode {
     if (!isFirst) this.#follower?.redial();
   }
 
-  /** Not ready from now on; what is under way may end. */
+  /** Not ready from now on; what is under way may end, change feeds do at once. */
   drain(): void {
     this.#draining = true;
+    this.service.onStateChange();
   }
 
   async stop(): Promise<void> {

@@ -117,8 +117,9 @@ function mutate(overlay: Overlay, mutation: Mutation, place: Place): bigint | nu
       return null;
     case 'expire': {
       const expiresAtMs = overlay.get(mutation.key)?.expiresAtMs;
-      if (expiresAtMs !== undefined && expiresAtMs <= place.logTimeMs) overlay.delete(mutation.key);
-      return null;
+      if (expiresAtMs === undefined || expiresAtMs > place.logTimeMs) return 0n;
+      overlay.delete(mutation.key);
+      return 1n;
     }
     case 'sum':
     case 'min':

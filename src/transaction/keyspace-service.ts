@@ -6,6 +6,7 @@ import { limits } from '../model/limits.js';
 import { abortCodes, type LoggedOutcome } from '../model/outcome.js';
 import { mintTransactionId } from '../model/transaction-id.js';
 import { StoreClosed, StoreDamaged } from '../storage/store.js';
+import { ChangeFeeds } from './changes/change-feeds.js';
 import { resolve } from './commit.js';
 import { gtidAt, gtidOf, type KeyspaceContext } from './context.js';
 import { awaitFreshness } from './freshness.js';
@@ -13,6 +14,8 @@ import { endedFailure, notFound, OpenTransaction, type EndedBy } from './interac
 import { transact } from './one-shot.js';
 import type {
   BeginOptions,
+  ChangeFeed,
+  ChangesRequest,
   Committed,
   Freshness,
   InteractiveTransaction,
@@ -25,7 +28,7 @@ import type {
   TransactRequest,
 } from './service.js';
 import { readPage } from './snapshot-reads.js';
-import { answeringFailures } from './store-failure.js';
+import { answeringFailure, answeringFailures } from './store-failure.js';
 import { invalidKey, invalidRange } from './validation.js';
 
 /** One keyspace at one node, as the APIs see it. */
@@ -38,15 +41,21 @@ export class LocalKeyspace implements KeyspaceService {
   readonly #ended = new Map<TransactionId, EndedBy>();
   /** COMMITs under way or answered: COMMIT again returns the first outcome. */
   readonly #commits = new Map<TransactionId, Promise<Result<Committed>>>();
+  readonly #feeds: ChangeFeeds;
 
   constructor(context: KeyspaceContext, status: () => KeyspaceStatus) {
     this.name = context.name;
     this.#context = context;
     this.status = status;
+    this.#feeds = new ChangeFeeds(context);
   }
 
   get openTransactions(): number {
     return this.#open.size;
+  }
+
+  get openFeeds(): number {
+    return this.#feeds.size;
   }
 
   read(keys: readonly Key[], freshness: Freshness): Promise<Result<SnapshotRead>> {
@@ -187,6 +196,10 @@ export class LocalKeyspace implements KeyspaceService {
     }
   }
 
+  changes(request: ChangesRequest): Result<ChangeFeed> {
+    return answeringFailure(() => this.#feeds.open(request), this.#context.runtime.logger);
+  }
+
   stateHash() {
     return this.#answering('not-committed', () => this.#stateHash());
   }
@@ -204,8 +217,14 @@ export class LocalKeyspace implements KeyspaceService {
     }
   }
 
-  /** The node stops: what is open is rolled back, and who waits for an outcome is told that it is not known. */
+  /** Whether the node serves may have changed: feeds that wait are told at once. */
+  onStateChange(): void {
+    this.#feeds.wake();
+  }
+
+  /** The node stops: what is open is rolled back, feeds end, and who waits for an outcome is told that it is not known. */
   stop(): void {
+    this.#feeds.stop();
     for (const transaction of [...this.#open.values()]) transaction.end('rollback');
     this.#context.commits.stop();
   }

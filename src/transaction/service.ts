@@ -27,6 +27,8 @@ export interface KeyspaceService {
   rollback(id: TransactionId): Promise<Result<TransactionState>>;
   /** Open here, an outcome, or unknown; never an error for a well-formed id. */
   transactionState(id: TransactionId): TransactionState;
+  /** Opens a change feed. HISTORY_MISMATCH and CHANGES_TOO_OLD at once; OVERLOADED above limits.feedsMax open ones. */
+  changes(request: ChangesRequest): Result<ChangeFeed>;
   /** SHA-256 of the state at the applied seqno. Reads every key. */
   stateHash(): Promise<Result<{ readonly hash: string; readonly keys: number; readonly gtid: Gtid }>>;
 }
@@ -121,7 +123,7 @@ export type TransactionState =
   | { readonly state: 'unknown' };
 
 export interface ChangesRequest {
-  /** Exclusive. Undefined: what is committed from now on; seqno 0: from the oldest that is kept. One ahead of the node waits. */
+  /** Exclusive. Undefined: what is committed from now on; seqno 0: from the first commit on. One ahead of the node waits. */
   readonly from: Gtid | undefined;
   /** Only changes of keys in it; a commit without one is left out. */
   readonly range: KeyRange;
@@ -129,10 +131,12 @@ export interface ChangesRequest {
 
 /** One consumer's place in a keyspace's commits. It holds no queue: a slow consumer lags, and is told when it lags too far. */
 export interface ChangeFeed {
+  /** What it has passed: `from` of a feed that goes on here, on any node. */
+  readonly position: Gtid;
   /**
-   * The next commits, in order and whole, as soon as there are some; none when `limits.feedHeartbeatMs` have passed or
-   * only commits outside of the range have: then the position alone goes on. One call at a time. A failure ends the feed:
-   * CHANGES_TOO_OLD, NODE_NOT_READY, NODE_INCONSISTENT.
+   * The next commits, in order and whole, as soon as there are some, out of `limits.feedBatchBytesMax` of entries (one at
+   * least); none when `limits.feedHeartbeatMs` have passed without: then the position alone may have gone on. One call at
+   * a time. A failure ends the feed: CHANGES_TOO_OLD, NODE_NOT_READY, NODE_INCONSISTENT, HISTORY_MISMATCH, INTERNAL.
    */
   next(): Promise<Result<ChangeBatch>>;
   /** Ends a `next` that waits, with no commits. */
@@ -149,11 +153,14 @@ export interface CommitEvent {
   readonly gtid: Gtid;
   /** Log time. */
   readonly timeMs: number;
-  /** In the order of the mutations. */
+  /** In the order of the mutations; of those of one key the last alone, and none that a later deleted range covers. */
   readonly changes: readonly Change[];
 }
 
-/** What the commit left behind: of an atomic mutation the counter after it, of a deleted range its part in the feed's range. */
+/**
+ * What the commit left behind: of an atomic mutation the counter after it, of a deleted range its part in the feed's range.
+ * A counter's `expiresAtMs` is what the mutation set; undefined: the key's expiry is what it was before the commit.
+ */
 export type Change =
   | { readonly kind: 'set'; readonly key: Key; readonly value: VersionedValue }
   | { readonly kind: 'deleted'; readonly key: Key }

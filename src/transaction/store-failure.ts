@@ -15,6 +15,15 @@ export async function answeringFailures<T>(
   }
 }
 
+/** The same of work that ends at once; it is about no transaction. */
+export function answeringFailure<T>(work: () => Result<T>, logger: Logger): Result<T> {
+  try {
+    return work();
+  } catch (error) {
+    return { ok: false, failure: failureOf(error, logger) };
+  }
+}
+
 function failureOf(error: unknown, logger: Logger): Failure {
   if (error instanceof StoreClosed) {
     return failure('NODE_NOT_READY', error.message, { details: { state: 'reopening' } });

@@ -13,6 +13,8 @@ import { describeKey, keyAfter, rangeContains, type Key, type KeyRange } from '.
 import type { MutationResults } from '../../src/model/outcome.js';
 import { applyAtomic, type VersionedValue } from '../../src/model/value.js';
 import type {
+  ChangeFeed,
+  ChangesRequest,
   Check,
   Committed,
   Freshness,
@@ -26,6 +28,7 @@ import type {
   TransactRequest,
   TransactionState,
 } from '../../src/transaction/service.js';
+import { FakeChangeFeed } from './fake-change-feed.js';
 
 export const fakeHistory = parseKeyspaceId('0e7a3f62-6c1b-4d0e-9f6e-2b9f1c0d5a11') as KeyspaceId;
 export const otherHistory = parseKeyspaceId('ffffffff-6c1b-4d0e-9f6e-2b9f1c0d5a11') as KeyspaceId;
@@ -44,6 +47,9 @@ export class FakeKeyspace implements KeyspaceService {
   /** What the API handed over, for tests to look at. */
   readonly transacted: TransactRequest[] = [];
   readonly freshnesses: Freshness[] = [];
+  readonly changesRequests: ChangesRequest[] = [];
+  /** What was opened; a test feeds them. */
+  readonly feeds: FakeChangeFeed[] = [];
   /** When set, every operation fails with it. */
   failure: Failure | undefined;
   /** When set, every operation throws it: a bug. */
@@ -253,6 +259,15 @@ export class FakeKeyspace implements KeyspaceService {
   transactionState(id: TransactionId): TransactionState {
     if (this.open_.has(id)) return { state: 'open', snapshot: this.at };
     return this.outcomes.get(id) ?? { state: 'unknown' };
+  }
+
+  changes(request: ChangesRequest): Result<ChangeFeed> {
+    const failure = this.#judge();
+    if (failure !== undefined) return { ok: false, failure };
+    this.changesRequests.push(request);
+    const feed = new FakeChangeFeed(request.from ?? this.at);
+    this.feeds.push(feed);
+    return succeed(feed);
   }
 
   stateHash(): Promise<Result<{ hash: string; keys: number; gtid: Gtid }>> {
