@@ -154,7 +154,7 @@ export function readMutation(reader: Reader, end: number): MutationRequest {
   return mutation;
 }
 
-const noBytes = new Uint8Array(0);
+const noBytes: Uint8Array = Buffer.alloc(0);
 
 function readSet(reader: Reader, end: number): MutationRequest {
   let key = firstKey;
