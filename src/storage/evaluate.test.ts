@@ -142,6 +142,7 @@ describe('expire', () => {
     const effect = run(before, [[expire('due'), expire('early'), expire('never'), expire('absent')]]);
     const found = ['due', 'early', 'never', 'absent'].map((text) => after(effect, text));
     expect(found).toEqual(['absent', 'untouched', 'untouched', 'untouched']);
+    expect(results(effect)).toEqual([[1n, 0n, 0n, 0n]]);
   });
 
   it('does not delete a key that the group has renewed', () => {

@@ -14,6 +14,8 @@ export interface ChangeFeedsOptions {
   readonly runtime: Runtime;
   /** Why this node does not serve the keyspace now, or undefined. */
   readonly notServing: () => Failure | undefined;
+  /** `limits.feedRecentBytesMax` when it is not given. */
+  readonly recentBytesMax?: number;
 }
 
 /**
@@ -26,8 +28,8 @@ export class ChangeFeeds {
   readonly #unsubscribe: () => void;
   #stopped = false;
 
-  constructor({ store, runtime, notServing }: ChangeFeedsOptions) {
-    const recent = new RecentEntries(limits.feedRecentBytesMax);
+  constructor({ store, runtime, notServing, recentBytesMax }: ChangeFeedsOptions) {
+    const recent = new RecentEntries(recentBytesMax ?? limits.feedRecentBytesMax);
     this.#source = { store, runtime, recent, notServing: () => (this.#stopped ? nodeStops : notServing()) };
     this.#unsubscribe = store.onApplied((applied) => this.#onApplied(applied));
   }

@@ -98,8 +98,9 @@ export class ReplayedLog {
     const { key } = mutation;
     const held = this.#versions.get(key)?.at(-1)?.held;
     if (mutation.kind === 'expire') {
-      if (held !== undefined && held.expiresAtMs <= logTimeMs) this.#put(key, seqno, undefined);
-      return null;
+      const isDue = held !== undefined && held.expiresAtMs <= logTimeMs;
+      if (isDue) this.#put(key, seqno, undefined);
+      return isDue ? 1n : 0n;
     }
     if (mutation.kind === 'delete') {
       this.#put(key, seqno, undefined);
