@@ -24,9 +24,7 @@ const filled = (weightMax: number): RecentEntries => {
   return recent;
 };
 const seqnos = (recent: RecentEntries, after: number, bytesMax: number): number[] | undefined =>
-  recent
-    .after(seqno(after), bytesMax)
-    ?.flatMap(({ commits }) => commits.map((commit) => commit.seqno));
+  recent.after(seqno(after), bytesMax)?.flatMap(({ commits }) => commits.map((commit) => commit.seqno));
 
 it('entries are found by what a reader has passed, also in the middle of one', () => {
   const recent = filled(10_000_000);

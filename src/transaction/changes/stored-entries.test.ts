@@ -16,7 +16,12 @@ it('the entry of every transaction is found, whatever lies between and wherever 
         if (kind === 'barrier') await store.apply([chain.barrier()]);
         else if (kind === 'tombstone') {
           const code = 'TRANSACTION_ABORTED' as const;
-          const outcome = { kind: 'aborted', code, conflict: undefined, contentHash: emptyContentHash } as const;
+          const outcome = {
+            kind: 'aborted',
+            code,
+            conflict: undefined,
+            contentHash: emptyContentHash,
+          } as const;
           await store.apply([chain.batch([{ kind: 'tombstone', id: testId(i + 1), outcome }])]);
         } else await store.apply([chain.transactions(...Array.from({ length: kind }, () => [set('a')]))]);
         for (let at = first; at <= chain.tail.seqno; at++) positions.set(at, chain.tail.position);
@@ -35,7 +40,11 @@ it('the entry of every transaction is found, whatever lies between and wherever 
 
 it('commits are read whole, in pages', async () => {
   const { store, chain } = await begun();
-  await store.apply([chain.transactions([set('a')], [set('b')]), chain.barrier(), chain.transactions([set('c')])]);
+  await store.apply([
+    chain.transactions([set('a')], [set('b')]),
+    chain.barrier(),
+    chain.transactions([set('c')]),
+  ]);
   const [first] = await readCommits(store, 1, 1);
   expect(first!.commits.map(({ seqno }) => seqno)).toEqual([1, 2]);
   const all = await readCommits(store, 1, 1_000_000);
