@@ -28,8 +28,11 @@ export const limits = {
 
   listEntriesMax: 1000,
   listEntriesDefault: 100,
-  /** Values on one page of a list, or in the reads of one one-shot request; a page ends early at it. */
-  pageBytesMax: 4 * mib,
+  /**
+   * Keys and values on one page of a list, or in the reads of one request; a page ends early at it. With what is around
+   * them they fit the 4 MiB that gRPC clients take in one message by default.
+   */
+  pageBytesMax: 4 * mib - 256 * kib,
   requestBodyBytesMax: 2 * mib,
 
   transactionIdleMsMax: 30 * secondMs,
@@ -81,6 +84,17 @@ export const limits = {
   feedRecentBytesMax: 16 * mib,
   /** A change feed without a commit tells its position after this time. */
   feedHeartbeatMs: 5 * secondMs,
+
+  /** Streams of calls (Session) that a node serves at a time. */
+  sessionsMax: 1024,
+  /** Calls that may be open on one of them; more are refused. */
+  sessionCallsMax: 1024,
+  /** Of these, calls under way whose answers may be a page long; more wait. */
+  sessionPagesMax: 8,
+  /** Replies that wait to be written on one of them; above it no further call is begun. */
+  sessionRepliesBytesMax: mib,
+  /** The google.rpc.Status of a unary error: HTTP/2 clients take some 8 KiB of trailers. */
+  statusDetailsBytesMax: 4 * kib,
 
   peerMessageBytesMax: 4 * mib,
   peerStreamQueueBytesMax: 64 * mib,

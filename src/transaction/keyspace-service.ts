@@ -27,7 +27,7 @@ import type {
   TransactionState,
   TransactRequest,
 } from './service.js';
-import { readPage } from './snapshot-reads.js';
+import { readKeys, readPage } from './snapshot-reads.js';
 import { answeringFailure, answeringFailures } from './store-failure.js';
 import { invalidKey, invalidRange } from './validation.js';
 
@@ -72,7 +72,17 @@ export class LocalKeyspace implements KeyspaceService {
     if (!fresh.ok) return fresh;
     const snapshot = this.#context.store.snapshot();
     try {
-      const values = keys.length === 1 ? [snapshot.get(keys[0]!)] : await snapshot.getMany(keys);
+      const values = keys.length === 1 ? [snapshot.get(keys[0]!)] : await readKeys(snapshot, keys);
+      if (values === undefined) {
+        const { pageBytesMax } = limits;
+        return fail(
+          'TRANSACTION_TOO_LARGE',
+          `the values are more than ${pageBytesMax} bytes; read fewer keys`,
+          {
+            details: { limit: pageBytesMax },
+          },
+        );
+      }
       return succeed({ gtid: gtidOf(snapshot), values });
     } finally {
       snapshot.release();

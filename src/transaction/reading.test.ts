@@ -11,6 +11,7 @@ import {
   put,
   valueOf,
 } from '../../test/support/requests.js';
+import { limits } from '../model/limits.js';
 import type { TransactRequest } from './service.js';
 
 let cluster: InProcessCluster;
@@ -22,6 +23,29 @@ afterAll(() => cluster.stop());
 
 const at = (node: string, request: Partial<TransactRequest>) =>
   cluster.keyspace(node).transact(oneShot(request));
+
+describe('point reads', () => {
+  it('are refused when the values are more than one answer holds, and answered below that', async () => {
+    const names = ['v1', 'v2', 'v3', 'v4', 'v5'];
+    const set = (name: string) =>
+      ({
+        kind: 'set',
+        key: key(name),
+        bytes: Buffer.alloc(limits.valueBytesMax),
+        contentType: 'a/b',
+      }) as const;
+    for (const name of names) {
+      valueOf(await at('home', { mutations: [{ ...set(name), ttlMs: undefined }] }));
+    }
+    const freshness = { causal: false, token: undefined, timeoutMs: 1000 };
+    const read = (count: number) => cluster.keyspace('home').read(names.slice(0, count).map(key), freshness);
+    expect(valueOf(await read(4)).values).toHaveLength(4);
+    expect(failureOf(await read(5))).toMatchObject({
+      code: 'TRANSACTION_TOO_LARGE',
+      outcome: 'not-committed',
+    });
+  });
+});
 
 describe('without mutations', () => {
   it('reads and checks hold at the snapshot, with the sequencer cut off', async () => {

@@ -31,7 +31,28 @@ export async function readPage(
   return { entries: page.entries, rest: undefined };
 }
 
-/** The same with a transaction's own writes laid over it. */
+/** Keys that are read at a time, so that values too large for an answer are not all held. */
+const keysAtOnce = 32;
+
+/** The values of keys, in order; undefined when they are more than `limits.pageBytesMax`. */
+export async function readKeys(
+  snapshot: StoreSnapshot,
+  keys: readonly Key[],
+): Promise<(VersionedValue | undefined)[] | undefined> {
+  const values: (VersionedValue | undefined)[] = [];
+  let bytes = 0;
+  while (values.length < keys.length) {
+    const from = values.length;
+    for (const value of await snapshot.getMany(keys.slice(from, from + keysAtOnce))) {
+      if (value !== undefined) bytes += entryBytes({ key: keys[values.length]!, value });
+      values.push(value);
+    }
+    if (bytes > limits.pageBytesMax) return undefined;
+  }
+  return values;
+}
+
+/** A page of a range with a transaction's own writes laid over it. */
 export async function readPageWithOwnWrites(
   snapshot: StoreSnapshot,
   buffer: WriteBuffer,
@@ -98,9 +119,13 @@ class Page {
   }
 }
 
-/** Bytes of an entry's key and value. */
+/** What frames an entry in an answer: version, expiry, lengths. */
+const entryOverheadBytes = 32;
+
+/** Bytes that an entry takes in an answer, about. */
 export function entryBytes({ key, value: { value } }: ScannedEntry): number {
-  return key.length + (value.kind === 'bytes' ? value.bytes.length : 8);
+  const bytes = value.kind === 'bytes' ? value.bytes.length + value.contentType.length : 8;
+  return key.length + bytes + entryOverheadBytes;
 }
 
 /** The part of `range` that a page has scanned: what it read, absent keys included. */

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import type { Failure } from '../../model/errors.js';
 import { gtid, parseGtid, type Gtid } from '../../model/gtid.js';
@@ -12,8 +13,8 @@ export interface Answer {
   /** Of the snapshot that was read, or of the commit. */
   readonly gtid: Gtid;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Bytes go out as `headers['Content-Type']` says, text as JSON, undefined without a body. */
-  readonly body: Uint8Array | string | undefined;
+  /** Bytes and streams go out as `headers['Content-Type']` says, text as JSON, undefined without a body. */
+  readonly body: Uint8Array | string | Readable | undefined;
 }
 
 /** What an answer is about: stamped on it whether it is a success or an error. */

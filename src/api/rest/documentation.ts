@@ -49,6 +49,13 @@ export const insideErrors: readonly ErrorCode[] = [
   'TRANSACTION_TOO_LARGE',
   'KEY_TOO_LARGE',
 ];
+/** What a change feed may answer before it begins. */
+export const feedErrors: readonly ErrorCode[] = [
+  ...ofKeyspace,
+  'CHANGES_TOO_OLD',
+  'OVERLOADED',
+  'KEY_TOO_LARGE',
+];
 export const keyspaceErrors = ofKeyspace;
 
 /** A success: the schema of its JSON, or what else it is. */

@@ -5,9 +5,10 @@ import { parseTransactionId, type TransactionId } from '../../model/ids.js';
 import { limits } from '../../model/limits.js';
 import type { Freshness, KeyspaceService, NodeService } from '../../transaction/service.js';
 import { invalid } from '../invalid.js';
+import { keyspaceNotFound } from '../refusals.js';
 import { parseToken } from '../tokens.js';
 import { sendAnswer, sendProblem, type Answer } from './answers.js';
-import { keyspaceNotFound, refuse } from './refusals.js';
+import { refuse } from './refusals.js';
 
 export interface KeyspacePath {
   readonly keyspace: string;

@@ -60,6 +60,7 @@ export function observeKeyspaces(node: NodeService, registry: Registry): void {
   gauge('epoch', "The sequencer's epoch.", (status) => status.epoch);
   gauge('staleness_seconds', 'Since this node last heard from the sequencer.', stalenessS);
   gauge('writable', '1 when a COMMIT would be taken.', (status) => Number(status.writable));
+  gauge('open_feeds', 'Open change feeds on this node.', (status) => status.openFeeds);
   observeStates(node, registry);
 }
 

@@ -1,15 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { fail, type Failure, type OutcomeWord } from '../../model/errors.js';
-import { parseTransactionId, type TransactionId } from '../../model/ids.js';
+import type { Failure, OutcomeWord } from '../../model/errors.js';
+import { parseTransactionId } from '../../model/ids.js';
 import type { KeyspaceService, NodeService } from '../../transaction/service.js';
+import { knownOutcome } from '../refusals.js';
 import { parseToken } from '../tokens.js';
 import { sendProblem, type Subject } from './answers.js';
-
-export function keyspaceNotFound(name: string): { readonly ok: false; readonly failure: Failure } {
-  return fail('KEYSPACE_NOT_FOUND', `the cluster has no keyspace ${JSON.stringify(name)}`, {
-    details: { keyspace: name },
-  });
-}
 
 /**
  * Answers a request that never reached the keyspace's service. `outcome` speaks of the id: another attempt of the
@@ -57,25 +52,5 @@ function outcomeOfRefusal(
   const id = text === undefined ? undefined : parseTransactionId(text);
   if (id === undefined) return failure.outcome;
   if (service === undefined || failure.code === 'UNAUTHENTICATED') return 'unknown';
-  try {
-    return outcomeOf(service, id);
-  } catch {
-    // A store that fails must not hide why the request was refused.
-    return 'unknown';
-  }
-}
-
-function outcomeOf(service: KeyspaceService, id: TransactionId): OutcomeWord {
-  const { state } = service.transactionState(id);
-  switch (state) {
-    case 'committed':
-      return 'committed';
-    case 'aborted':
-      return 'not-committed';
-    case 'open':
-      // Open for operations: COMMIT has not been asked for.
-      return service.open(id).ok ? 'not-committed' : 'unknown';
-    case 'unknown':
-      return 'unknown';
-  }
+  return knownOutcome(service, id);
 }

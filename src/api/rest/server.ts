@@ -10,6 +10,7 @@ import { answerParserError, errorResponder, respondWithoutRoute } from './framew
 import { observeKeyspaces, observeRequests } from './metrics.js';
 import { collectOpenApi, openApiRoute } from './openapi.js';
 import { refuse } from './refusals.js';
+import { changesRoute } from './routes/changes.js';
 import { clusterRoute } from './routes/cluster.js';
 import { healthRoutes } from './routes/health.js';
 import { keyRoutes } from './routes/keys.js';
@@ -85,6 +86,7 @@ async function registerRoutes(app: FastifyInstance, node: NodeService, registry:
   });
   await app.register((json, _options, done) => {
     listRoute(json, node);
+    changesRoute(json, node);
     transactRoute(json, node);
     transactionRoutes(json, node);
     transactionBatchRoutes(json, node);

@@ -1,10 +1,11 @@
 import Type from 'typebox';
 import { assertNever } from '../../model/assert.js';
-import { fail, succeed, type Failure, type JsonValue, type Result } from '../../model/errors.js';
+import { fail, succeed, type JsonValue, type Result } from '../../model/errors.js';
 import { gtid, type Gtid } from '../../model/gtid.js';
 import type { TransactionId } from '../../model/ids.js';
 import { describeKey } from '../../model/keys.js';
 import type { KeyspaceService, NodeService, TransactionState } from '../../transaction/service.js';
+import { minterFields } from '../minter.js';
 import type { Answer } from './answers.js';
 import { resultsJson } from './outcomes.js';
 import { conflictSchema, gtidText, resultsSchema, transactionIdText } from './schemas.js';
@@ -24,20 +25,6 @@ export const stateSchema = Type.Object(
   },
   { additionalProperties: false },
 );
-
-/** The node that minted an id, as fields of an answer; nothing when it is this node or not known. */
-function minterFields(node: NodeService, id: TransactionId): { node?: string; address?: string } {
-  const minter = node.minterOf(id);
-  return minter === undefined || minter.node === node.node
-    ? {}
-    : { node: minter.node, address: minter.httpAddress };
-}
-
-/** TRANSACTION_NOT_FOUND names the node where the transaction may be open. */
-export function nameMinter(node: NodeService, id: TransactionId, failure: Failure): Failure {
-  if (failure.code !== 'TRANSACTION_NOT_FOUND') return failure;
-  return { ...failure, details: { ...minterFields(node, id), ...failure.details } };
-}
 
 export function answerState(
   node: NodeService,

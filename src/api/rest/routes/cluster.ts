@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import { limits } from '../../../model/limits.js';
-import type { NodeService, PeerStatus } from '../../../transaction/service.js';
+import type { NodeService } from '../../../transaction/service.js';
+import { clusterView } from '../../cluster-view.js';
 import { sendJson } from '../answers.js';
 import { responses } from '../documentation.js';
-import { keyspaceStatusJson, keyspaceStatusSchema } from './keyspaces.js';
+import { keyspaceStatusSchema } from './keyspaces.js';
 
 const strict = { additionalProperties: false } as const;
 
@@ -48,27 +48,6 @@ const clusterSchema = Type.Object(
   strict,
 );
 
-/** The highest seqno of each keyspace that this node knows of, its own or a peer's. */
-function knownTails(node: NodeService): Map<string, number> {
-  const tails = new Map<string, number>();
-  const raise = (name: string, at: number): void => void tails.set(name, Math.max(at, tails.get(name) ?? 0));
-  for (const service of node.keyspaces()) {
-    const { name, applied, tail } = service.status();
-    raise(name, Math.max(applied, tail));
-  }
-  for (const peer of node.peers()) for (const one of peer.keyspaces) raise(one.name, one.applied);
-  return tails;
-}
-
-function nodeJson(peer: PeerStatus, tails: ReadonlyMap<string, number>): Record<string, unknown> {
-  const { node, region, reachable, roundTripMs, clockSkewMs } = peer;
-  const keyspaces = peer.keyspaces.map(({ name, state, applied, position, epoch, sequencing, detail }) => {
-    const lag = (tails.get(name) ?? applied) - applied;
-    return { name, state, applied, lag, position, epoch, sequencing, detail };
-  });
-  return { node, region, reachable, roundTripMs, clockSkewMs, keyspaces };
-}
-
 export function clusterRoute(app: FastifyInstance, node: NodeService): void {
   const schema = {
     tags: ['cluster'],
@@ -76,17 +55,5 @@ export function clusterRoute(app: FastifyInstance, node: NodeService): void {
     operationId: 'getCluster',
     response: responses({ 200: clusterSchema }, []),
   };
-  app.get('/v1/cluster', { schema }, (_request, reply) => {
-    const tails = knownTails(node);
-    return sendJson(reply, node, {
-      cluster: node.cluster,
-      node: node.node,
-      region: node.region,
-      version: node.version,
-      draining: node.draining,
-      nodes: node.peers().map((peer) => nodeJson(peer, tails)),
-      keyspaces: node.keyspaces().map((service) => keyspaceStatusJson(service.status())),
-      limits,
-    });
-  });
+  app.get('/v1/cluster', { schema }, (_request, reply) => sendJson(reply, node, clusterView(node)));
 }

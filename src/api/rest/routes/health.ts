@@ -1,12 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { failure } from '../../../model/errors.js';
-import { keyFromText } from '../../../model/keys.js';
-import { limits } from '../../../model/limits.js';
-import type { KeyspaceService, NodeService } from '../../../transaction/service.js';
+import type { NodeService } from '../../../transaction/service.js';
+import { readinessOf } from '../../readiness.js';
+import { keyspaceNotFound } from '../../refusals.js';
 import { sendJson, sendProblem } from '../answers.js';
 import { responses } from '../documentation.js';
-import { keyspaceNotFound } from '../refusals.js';
 
 const strict = { additionalProperties: false } as const;
 const readyQuery = Type.Object(
@@ -30,25 +29,6 @@ const aliveSchema = Type.Object({ status: Type.Literal('alive') }, strict);
 
 interface Readying {
   Querystring: Static<typeof readyQuery>;
-}
-
-/** Any key will do: what is asked is whether a read is served at all. */
-const probe = [keyFromText('readyz')];
-
-/** Asks what a request would: a local read, and for writes whether a COMMIT would be taken. */
-async function readinessOf(
-  service: KeyspaceService,
-  purpose: 'read' | 'write',
-): Promise<Static<typeof readiness>> {
-  const read = await service.read(probe, {
-    causal: false,
-    token: undefined,
-    timeoutMs: limits.causalTimeoutMsDefault,
-  });
-  const { name, state, writable, detail } = service.status();
-  const ready = read.ok && (purpose === 'read' || writable);
-  const why = read.ok ? detail : read.failure.message;
-  return { name, ready, state, ...(why === undefined ? {} : { detail: why }) };
 }
 
 /** Probes of a supervisor or load balancer; they need no token. */

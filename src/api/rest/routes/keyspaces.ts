@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { succeed } from '../../../model/errors.js';
-import { replicaStates, type KeyspaceStatus, type NodeService } from '../../../transaction/service.js';
+import { replicaStates, type NodeService } from '../../../transaction/service.js';
+import { keyspaceView } from '../../cluster-view.js';
 import { sendJson } from '../answers.js';
 import { keyspaceErrors, pathParameters, responses } from '../documentation.js';
 import { onKeyspace, type KeyspacePath, type KeyspaceRoute } from '../exchange.js';
@@ -30,16 +31,6 @@ export const keyspaceStatusSchema = Type.Object(
   { additionalProperties: false },
 );
 
-/** A status as JSON shows it: in the order and with the members of the schema. */
-export function keyspaceStatusJson(status: KeyspaceStatus): Record<string, unknown> {
-  const { name, uuid, home, log, epoch, sequencer, state, detail } = status;
-  const { applied, tail, position, stalenessMs, writable } = status;
-  return {
-    ...{ name, uuid, home, log, epoch, sequencer, state, detail },
-    ...{ applied, tail, position, stalenessMs, writable },
-  };
-}
-
 const hashSchema = Type.Object(
   { hash: Type.String({ description: 'SHA-256, hexadecimal.' }), keys: Type.Integer(), gtid: gtidText },
   { additionalProperties: false },
@@ -66,7 +57,7 @@ export function keyspaceRoutes(app: FastifyInstance, node: NodeService): void {
     ),
   };
   app.get('/v1/keyspaces', { schema: listSchema }, (_request, reply) =>
-    sendJson(reply, node, { keyspaces: node.keyspaces().map((one) => keyspaceStatusJson(one.status())) }),
+    sendJson(reply, node, { keyspaces: node.keyspaces().map((one) => keyspaceView(one.status())) }),
   );
   const hashRouteSchema = {
     tags: ['cluster'],

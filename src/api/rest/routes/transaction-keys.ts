@@ -11,6 +11,7 @@ import type {
   NodeService,
 } from '../../../transaction/service.js';
 import { invalid } from '../../invalid.js';
+import { nameMinter } from '../../minter.js';
 import type { Answer } from '../answers.js';
 import { insideErrors, pathParameters, responses } from '../documentation.js';
 import { onKeyspace, transactionIdOf, type KeyspaceRoute, type TransactionPath } from '../exchange.js';
@@ -20,7 +21,6 @@ import { pageJson } from '../outcomes.js';
 import { keyOfTarget, slashesBeforeTransactionKey } from '../path-keys.js';
 import { rawBodyOf, refuseBody, valueHeaders } from '../raw-values.js';
 import { mutationSchema, pageSchema, requestHeaders, ttlSeconds } from '../schemas.js';
-import { nameMinter } from '../transaction-states.js';
 
 const noQuery = Type.Object({}, { additionalProperties: false });
 const putQuery = Type.Object({ ttl: Type.Optional(ttlSeconds) }, { additionalProperties: false });
