@@ -2,6 +2,7 @@ import { keyFromText } from '../../src/model/keys.js';
 import type { OpenDatabase } from '../../src/storage/store.js';
 import { beyondBounds } from './checks/bounds.js';
 import { finalChecks } from './checks/final-checks.js';
+import { Places } from './checks/places.js';
 import { Client } from './workload/client.js';
 import { History } from './workload/history.js';
 import { submitOneShot } from './workload/one-shots.js';
@@ -40,13 +41,14 @@ export async function runSeed(
 ): Promise<SeedReport> {
   const world = new World(seed, wrapDatabase);
   const history = new History(world.counts);
+  const places = new Places();
   const problems: string[] = [];
   const unsteer = steer(world.random.fork('limits'));
   const undo = catchStrayRejections((error) => problems.push(`nobody caught: ${describe(error)}`));
   try {
     await world.run(async () => {
-      await scenario(world, history).catch((error: unknown) => problems.push(describe(error)));
-      problems.push(...(await finalChecks(world, history)));
+      await scenario(world, history, places).catch((error: unknown) => problems.push(describe(error)));
+      problems.push(...(await finalChecks(world, history, places)));
     });
   } catch (error) {
     problems.push(...history.violations, describe(error));
@@ -59,13 +61,13 @@ export async function runSeed(
   return { seed, problems, counts: world.counts, digest: world.trace.digest(), trace };
 }
 
-async function scenario(world: World, history: History): Promise<void> {
+async function scenario(world: World, history: History, places: Places): Promise<void> {
   await world.start();
-  const workload = new Workload(world, history);
+  const workload = new Workload(world, history, (1000 * transactionsMin) / runMsMin);
   const faults = new Faults(world);
   workload.start();
   faults.start();
-  world.spawn(watchBounds(world, history));
+  world.spawn(watchNodes(world, history, places));
   await world.delay(runMsMin);
   const isEventful = (): boolean =>
     world.counts.of('transactions') >= transactionsMin && world.counts.of('faults') >= faultsMin;
@@ -79,10 +81,10 @@ async function scenario(world: World, history: History): Promise<void> {
   await world.until('every region has applied everything', () => level(world), convergeMsMax);
 }
 
-async function watchBounds(world: World, history: History): Promise<void> {
+async function watchNodes(world: World, history: History, places: Places): Promise<void> {
   for (;;) {
     await world.delay(97);
-    for (const problem of beyondBounds(world)) history.violations.push(problem);
+    history.violations.push(...beyondBounds(world), ...places.note(world));
   }
 }
 

@@ -1,14 +1,17 @@
 import { firstKey, describeKey, type Key } from '../../../src/model/keys.js';
 import { logPosition } from '../../../src/model/ids.js';
+import type { TransactionId } from '../../../src/model/ids.js';
 import type { KeyspaceNode } from '../../../src/server/keyspace-node.js';
+import type { TransactionState } from '../../../src/transaction/service.js';
 import type { History } from '../workload/history.js';
 import { accounts, counters, fundsEach } from '../workload/requests.js';
 import { keyspaceNames, type World } from '../world/world.js';
+import type { Places } from './places.js';
 import { ReplayedLog } from './replayed-log.js';
 import { checkOutcome, checkPlace, checkRead } from './transactions.js';
 
 /** Everything that must hold of a world at rest. Returns what does not. */
-export async function finalChecks(world: World, history: History): Promise<string[]> {
+export async function finalChecks(world: World, history: History, places: Places): Promise<string[]> {
   const problems = [...history.violations];
   for (const keyspace of keyspaceNames) {
     const nodes = world.nodes.flatMap((node) => node.running?.keyspaceNode(keyspace) ?? []);
@@ -28,12 +31,13 @@ export async function finalChecks(world: World, history: History): Promise<strin
         .flatMap((sent) => [
           ...checkOutcome(sent, log),
           ...checkPlace(sent, log),
-          ...outcomesEverywhere(nodes, sent.id, log),
+          ...stateEverywhere(nodes, sent.id, log),
         ]),
       ...history.readOnly
         .filter((read) => read.keyspace === keyspace)
         .flatMap((read) => checkRead(read, log)),
       ...strangers(keyspace, history, log),
+      ...places.differences(keyspace, log),
     ];
     problems.push(...found.map((problem) => `${keyspace}: ${problem}`));
   }
@@ -107,24 +111,32 @@ function acknowledgedCounts(keyspace: string, log: ReplayedLog, history: History
   return sums;
 }
 
-function outcomesEverywhere(
-  nodes: readonly KeyspaceNode[],
-  id: Parameters<KeyspaceNode['store']['outcome']>[0],
-  log: ReplayedLog,
-) {
+/** Asked of any node, an id has the state that the log gives it; without an outcome it is unknown. */
+function stateEverywhere(nodes: readonly KeyspaceNode[], id: TransactionId, log: ReplayedLog): string[] {
   const committed = log.byId.get(id);
+  const code = log.tombstones.get(id);
   const wanted =
-    committed !== undefined ? `committed ${committed.seqno}` : (log.tombstones.get(id) ?? 'none');
-  return nodes.flatMap(({ store }, i) => {
-    const outcome = store.outcome(id);
-    const found =
-      outcome === undefined
-        ? 'none'
-        : outcome.kind === 'committed'
-          ? `committed ${outcome.seqno}`
-          : outcome.code;
-    return found === wanted ? [] : [`node ${i} says of ${id} ${found}, the log ${wanted}`];
+    committed !== undefined
+      ? `committed ${committed.seqno} ${String(committed.results)}`
+      : code === undefined
+        ? 'unknown'
+        : `aborted ${code}`;
+  return nodes.flatMap(({ service }, i) => {
+    const told = describeState(service.transactionState(id));
+    return told === wanted ? [] : [`node ${i} says of ${id} ${told}, the log ${wanted}`];
   });
+}
+
+function describeState(found: TransactionState): string {
+  switch (found.state) {
+    case 'committed':
+      return `committed ${found.seqno} ${String(found.results)}`;
+    case 'aborted':
+      return `aborted ${found.code}`;
+    case 'open':
+    case 'unknown':
+      return found.state;
+  }
 }
 
 /** The log holds what clients sent, and the expiry of keys, nothing else. */

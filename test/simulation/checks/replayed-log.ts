@@ -28,18 +28,26 @@ export class ReplayedLog {
   epoch = 0;
   /** Of each key, what it held from which seqno on; undefined: absent. */
   readonly #versions = new Map<Key, { readonly from: number; readonly held: Version | undefined }[]>();
-  #last: { bytes: Uint8Array; entry: Entry } | undefined;
+  /** Of every entry, by position. */
+  readonly #hashes: Buffer[] = [];
+  #last: Entry | undefined;
 
   add(bytes: Uint8Array): void {
     const entry = decodeEntry(bytes);
     this.#followsLast(entry);
-    this.#last = { bytes, entry };
+    this.#last = entry;
+    this.#hashes.push(createHash('sha256').update(bytes).digest());
     this.epoch = entry.epoch;
     if (entry.content.kind !== 'batch') return;
     for (const item of entry.content.items) {
       if (item.kind === 'tombstone') this.#bury(item.id, item.outcome.code);
       else this.#execute(decodeWriteSet(item.writeSet), entry.logTimeMs);
     }
+  }
+
+  /** Of the entry at that position: the chain up to it. */
+  hashAt(position: number): Buffer | undefined {
+    return this.#hashes[position];
   }
 
   /** What a key held after the transaction of that seqno. */
@@ -63,15 +71,14 @@ export class ReplayedLog {
 
   #followsLast(entry: Entry): void {
     const last = this.#last;
-    const position = last === undefined ? 0 : last.entry.position + 1;
+    const position = last === undefined ? 0 : last.position + 1;
     const problem = (what: string): void => void this.problems.push(`entry ${entry.position}: ${what}`);
     if (entry.position !== position) problem(`${position} was expected`);
     if (last === undefined) return;
-    const hash = createHash('sha256').update(last.bytes).digest();
-    if (!hash.equals(entry.previousHash)) problem('the chain is broken');
-    if (entry.logTimeMs < last.entry.logTimeMs) problem('log time goes back');
+    if (!this.#hashes.at(-1)!.equals(entry.previousHash)) problem('the chain is broken');
+    if (entry.logTimeMs < last.logTimeMs) problem('log time goes back');
     if (entry.firstSeqno !== this.tail + 1) problem(`seqno ${this.tail + 1} was expected`);
-    const epoch = last.entry.epoch + (entry.kind === 'barrier' ? 1 : 0);
+    const epoch = last.epoch + (entry.kind === 'barrier' ? 1 : 0);
     if (entry.epoch !== epoch) problem(`epoch ${epoch} was expected, not ${entry.epoch}`);
   }
 

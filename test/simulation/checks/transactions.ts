@@ -58,6 +58,8 @@ export function checkPlace(sent: Sent, log: ReplayedLog): string[] {
   if (seqno <= sent.knownBefore)
     problems.push(`its place is before ${sent.knownBefore}, known when it began`);
   const snapshot = sent.snapshot ?? writeSet.snapshot;
+  if (snapshot !== undefined && snapshot < sent.snapshotMin)
+    problems.push(`its snapshot ${snapshot} is below ${sent.snapshotMin}, which it asked for`);
   if (sent.reads.length > 0 && snapshot === undefined)
     return [...problems, 'read without a snapshot'].map(about);
   for (const read of sent.reads) {

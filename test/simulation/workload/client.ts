@@ -7,7 +7,15 @@ import type { Committed, Freshness, KeyspaceService, ReadAnswer } from '../../..
 import { lost, type Lost, type SimNode } from '../world/sim-node.js';
 import type { SeededRandom } from '../world/seeded-random.js';
 import type { World } from '../world/world.js';
-import { observedRange, seen, type History, type Observed, type Sent, type Word } from './history.js';
+import {
+  observedRange,
+  seen,
+  type Carried,
+  type History,
+  type Observed,
+  type Sent,
+  type Word,
+} from './history.js';
 
 /** What is known of an id after an answer. */
 export type Standing = Word['kind'] | 'unknown';
@@ -21,7 +29,7 @@ export class Client {
   /** What it last saw of keys, per keyspace. */
   readonly versions = new Map<string, Map<Key, number | undefined>>();
   readonly #nearest: SimNode;
-  readonly #tokens = new Map<string, Gtid>();
+  readonly #tokens = new Map<string, Carried>();
   /** While false, answers are never lost on the way and no call is given up early. */
   careless = true;
 
@@ -33,8 +41,15 @@ export class Client {
     this.random = world.random.fork(`client ${who.name}`);
   }
 
+  /** Mostly the nearest; when nobody listens there, the next of its region, or else any. */
   pickNode(): SimNode {
-    return this.random.chance(0.85) ? this.#nearest : this.random.pick(this.world.nodes);
+    if (!this.random.chance(0.85)) return this.random.pick(this.world.nodes);
+    if (this.#nearest.running !== undefined) return this.#nearest;
+    const inRegion = this.world.nodes.filter(
+      (node) => node.region === this.#nearest.region && node.running !== undefined,
+    );
+    this.history.count(inRegion.length > 0 ? 'failed over within a region' : 'failed over to any region');
+    return this.random.pick(inRegion.length > 0 ? inRegion : this.world.nodes);
   }
 
   /** Another node than one that did not answer, or the same one again. */
@@ -48,9 +63,15 @@ export class Client {
     return versions;
   }
 
-  pickFreshness(keyspace: string): Freshness {
-    const token = this.random.chance(0.4) ? this.#tokens.get(keyspace) : undefined;
-    return { causal: this.random.chance(0.3), token, timeoutMs: this.random.between(300, 4000) };
+  pickFreshness(keyspace: string): Asked {
+    const carried = this.random.chance(0.4) ? this.#pickToken(keyspace) : undefined;
+    const timeoutMs = this.random.between(300, 4000);
+    return { causal: this.random.chance(0.3), token: carried?.token, toldBy: carried?.toldBy, timeoutMs };
+  }
+
+  /** Its own, or the newest that any client was told: one app hands it to another. */
+  #pickToken(keyspace: string): Carried | undefined {
+    return this.random.chance(0.3) ? this.history.newestToken(keyspace) : this.#tokens.get(keyspace);
   }
 
   /** One call: lost when the node is down or dies, the answer is lost on the way, or the client gives up. */
@@ -86,13 +107,19 @@ export class Client {
       const token = parseGtid(freshness.token)!;
       this.history.expect(seqno >= token.seqno, () => `${about()} with the token ${token.seqno}`);
       this.history.expect(uuid === token.history, () => `${about()} in another history than its token`);
+      this.#countCarried(node, freshness.toldBy!);
     }
     this.history.expect(seqno >= knownHere, () => `${about()} after this node showed ${knownHere}`);
     this.learn(keyspace, node, seqno, uuid);
     return seqno;
   }
 
-  promise(node: SimNode, keyspace: string, freshness: Freshness): Promised {
+  #countCarried(to: SimNode, from: SimNode): void {
+    if (to.region !== from.region) this.history.count('tokens carried to another region');
+    else if (to !== from) this.history.count('tokens carried to another node of the region');
+  }
+
+  promise(node: SimNode, keyspace: string, freshness: Asked): Promised {
     const { history } = this;
     return {
       node,
@@ -104,13 +131,14 @@ export class Client {
 
   learn(keyspace: string, node: SimNode, seqno: number, uuid: KeyspaceId): void {
     this.history.tell(keyspace, node.id, seqno);
-    this.#advanceToken(keyspace, gtid(uuid, seqno as never));
+    this.#advanceToken(keyspace, { token: gtid(uuid, seqno as never), toldBy: node });
   }
 
-  #advanceToken(keyspace: string, token: Gtid): void {
-    const before = this.#tokens.get(keyspace);
-    if (before === undefined || parseGtid(token)!.seqno > parseGtid(before)!.seqno)
-      this.#tokens.set(keyspace, token);
+  #advanceToken(keyspace: string, carried: Carried): void {
+    const before = this.#tokens.get(keyspace)?.token;
+    if (before !== undefined && parseGtid(carried.token)!.seqno <= parseGtid(before)!.seqno) return;
+    this.#tokens.set(keyspace, carried);
+    this.history.carry(keyspace, carried);
   }
 
   /** Notes an answer to a COMMIT, a repetition or a resolution. */
@@ -119,22 +147,30 @@ export class Client {
       this.history.count('unknown: lost answer');
       return 'unknown';
     }
-    if (!answer.ok) return this.#failed(sent, answer.failure);
+    if (!answer.ok) return this.#failed(sent, node, answer.failure);
     const { transactionId, seqno, gtid: at, results, reads } = answer.value;
     this.history.expect(transactionId === sent.id, () => `${sent.id} was answered as ${transactionId}`);
     sent.words.push({ kind: 'committed', seqno, results });
     if (reads.length > 0) sent.reads.push(...this.observed(sent, reads));
     this.learn(sent.keyspace, node, seqno, parseGtid(at)!.history);
+    this.#countSecondNode(sent.keyspace, node);
     this.world.trace.add(`${this.name}: ${sent.keyspace} ${sent.id} committed at ${seqno}`);
     return 'committed';
   }
 
-  #failed(sent: Sent, failure: Failure): Standing {
+  #countSecondNode(keyspace: string, node: SimNode): void {
+    const home = this.world.homeOf(keyspace);
+    if (node !== home && node.region === home.region)
+      this.history.count('commits from a second node of the home region');
+  }
+
+  #failed(sent: Sent, node: SimNode, failure: Failure): Standing {
     this.history.count(failure.code);
     this.world.trace.add(
       `${this.name}: ${sent.keyspace} ${sent.id} ${failure.code} ${failure.outcome}: ${failure.message}`,
     );
-    if (failure.token !== undefined) this.#advanceToken(sent.keyspace, failure.token as Gtid);
+    if (failure.token !== undefined)
+      this.#advanceToken(sent.keyspace, { token: failure.token as Gtid, toldBy: node });
     this.history.expect(
       failure.outcome !== 'committed',
       () => `${sent.id}: ${failure.code} says that it is committed`,
@@ -207,9 +243,14 @@ export class Client {
   }
 }
 
+export interface Asked extends Freshness {
+  /** The node that told the token. */
+  readonly toldBy: SimNode | undefined;
+}
+
 export interface Promised {
   readonly node: SimNode;
-  readonly freshness: Freshness;
+  readonly freshness: Asked;
   /** Known to anybody, and told by this node, when the request was sent. */
   readonly knownBefore: number;
   readonly knownHere: number;

@@ -1,9 +1,11 @@
+import { parseGtid, type Gtid } from '../../../src/model/gtid.js';
 import type { TransactionId } from '../../../src/model/ids.js';
 import type { Key, KeyRange } from '../../../src/model/keys.js';
 import type { VersionedValue } from '../../../src/model/value.js';
 import type { Isolation } from '../../../src/model/write-set.js';
 import type { Check, ListPage, MutationRequest, ReadRequest } from '../../../src/transaction/service.js';
 import { Counts } from '../world/counts.js';
+import type { SimNode } from '../world/sim-node.js';
 
 /** A value as a client saw it: who wrote it, and what it holds in one text. */
 export interface Seen {
@@ -44,8 +46,16 @@ export interface Sent {
   readonly knownBefore: number;
   /** Of an interactive one; of a one-shot the log tells. */
   readonly snapshot: number | undefined;
+  /** By its token and the causal flag a one-shot's snapshot is not below this. */
+  snapshotMin: number;
   readonly reads: Observed[];
   readonly words: Word[];
+}
+
+/** A causality token and the node that told it. */
+export interface Carried {
+  readonly token: Gtid;
+  readonly toldBy: SimNode;
 }
 
 /** A read outside of transactions that write. */
@@ -62,6 +72,7 @@ export class History {
   readonly violations: string[] = [];
   readonly counts: Counts;
   readonly #known = new Map<string, number>();
+  readonly #newestTokens = new Map<string, Carried>();
 
   constructor(counts = new Counts()) {
     this.counts = counts;
@@ -76,6 +87,17 @@ export class History {
     for (const at of [`${keyspace} `, `${keyspace} ${node}`]) {
       this.#known.set(at, Math.max(this.#known.get(at) ?? 0, seqno));
     }
+  }
+
+  /** The newest token that any client holds. */
+  newestToken(keyspace: string): Carried | undefined {
+    return this.#newestTokens.get(keyspace);
+  }
+
+  carry(keyspace: string, carried: Carried): void {
+    const before = this.#newestTokens.get(keyspace)?.token;
+    if (before === undefined || parseGtid(carried.token)!.seqno > parseGtid(before)!.seqno)
+      this.#newestTokens.set(keyspace, carried);
   }
 
   count(what: string, by = 1): void {

@@ -26,7 +26,8 @@ class Session {
   ) {
     this.#client = client;
     this.#node = node;
-    this.sent = { ...begun, mutations: this.#mutations, checks: [], requested: [], reads: [], words: [] };
+    const nothing = { checks: [], requested: [], snapshotMin: 0 };
+    this.sent = { ...begun, ...nothing, mutations: this.#mutations, reads: [], words: [] };
   }
 
   static async begin(client: Client, keyspace: string, isolation: Isolation): Promise<Session | undefined> {

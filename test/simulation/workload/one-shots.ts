@@ -1,3 +1,4 @@
+import { parseGtid } from '../../../src/model/gtid.js';
 import { mintTransactionId } from '../../../src/model/transaction-id.js';
 import type { TransactRequest } from '../../../src/transaction/service.js';
 import { beginningMs } from '../world/incarnation.js';
@@ -19,19 +20,24 @@ export async function submitOneShot(
 ): Promise<Standing> {
   const { history } = client;
   const node = client.pickNode();
+  const freshness = client.pickFreshness(keyspace);
+  const knownBefore = history.known(keyspace);
   const sent: Sent = {
     ...content,
     keyspace,
     id: idOf(client, node),
     requested: content.reads,
-    knownBefore: history.known(keyspace),
+    knownBefore,
     snapshot: undefined,
+    snapshotMin: Math.max(
+      freshness.causal ? knownBefore : 0,
+      freshness.token === undefined ? 0 : parseGtid(freshness.token)!.seqno,
+    ),
     reads: [],
     words: [],
   };
   history.sent.push(sent);
   history.count('transactions');
-  const freshness = client.pickFreshness(keyspace);
   const attempt = async (at: SimNode, mayBeRetry: boolean): Promise<Standing> => {
     const request: TransactRequest = {
       ...content,
@@ -57,6 +63,7 @@ async function hedge(
   attempt: (node: SimNode, mayBeRetry: boolean) => Promise<Standing>,
 ): Promise<Standing> {
   client.history.count('hedged');
+  sent.snapshotMin = 0;
   const first: Sent = { ...sent, words: [], reads: [] };
   const node = client.pickNode();
   const [standing] = await Promise.all([

@@ -6,20 +6,27 @@ import { readAndWrite, transfer } from './interactive.js';
 import { count, mixedOneShot } from './one-shots.js';
 import { anyKey, pickRange } from './requests.js';
 
-const clientsPerNode = 2;
+const clientsPerRegion = 2;
+/** How far the clients may be ahead of their pace. */
+const transactionsAhead = 60;
 
 /** Clients in every region that go on until they are told to stop; then each ends what it is at. */
 export class Workload {
   readonly #world: World;
   readonly #clients: Client[] = [];
+  readonly #pace: number;
   #running = 0;
   #stopped = false;
 
-  constructor(world: World, history: History) {
+  /** `pace`: transactions per second of all clients together, at the most. */
+  constructor(world: World, history: History, pace: number) {
     this.#world = world;
-    for (const nearest of world.nodes) {
-      for (let i = 1; i <= clientsPerNode; i++) {
-        this.#clients.push(new Client(world, history, { name: `client ${nearest.id} ${i}`, nearest }));
+    this.#pace = pace;
+    for (const region of new Set(world.nodes.map((node) => node.region))) {
+      const nodes = world.nodes.filter((node) => node.region === region);
+      for (let i = 0; i < clientsPerRegion; i++) {
+        const nearest = nodes[i % nodes.length]!;
+        this.#clients.push(new Client(world, history, { name: `client ${region} ${i + 1}`, nearest }));
       }
     }
   }
@@ -40,10 +47,17 @@ export class Workload {
     for (const client of this.#clients) client.careless = false;
   }
 
+  #isAhead(): boolean {
+    const { counts, time } = this.#world;
+    return counts.of('transactions') > transactionsAhead + (this.#pace * time.nowMs) / 1000;
+  }
+
   async #go(client: Client): Promise<void> {
     const { random } = client;
     while (!this.#stopped) {
       await this.#world.delay(random.between(5, 300));
+      // More than a run needs would only cost time.
+      if (this.#isAhead()) continue;
       const keyspace = random.pick(keyspaceNames);
       const act = random.weighted<() => Promise<void>>([
         [4, () => mixedOneShot(client, keyspace)],

@@ -109,14 +109,19 @@ export class Faults {
     }
   }
 
+  /** One node, or the nodes of its region together, against all others or one of them. */
   #partition(way: 'both' | 'in' | 'out'): void {
     const { network, nodes } = this.#world;
-    const alone = this.#random.pick(nodes);
-    const others = nodes.filter((node) => node !== alone);
+    const first = this.#random.pick(nodes);
+    const isRegion = this.#random.chance(0.5);
+    const alone = nodes.filter((node) => (isRegion ? node.region === first.region : node === first));
+    const others = nodes.filter((node) => !alone.includes(node));
     const cut = this.#random.chance(0.5) ? others : [this.#random.pick(others)];
-    for (const other of cut) {
-      if (way !== 'in') network.cut(alone.id, other.id);
-      if (way !== 'out') network.cut(other.id, alone.id);
+    for (const node of alone) {
+      for (const other of cut) {
+        if (way !== 'in') network.cut(node.id, other.id);
+        if (way !== 'out') network.cut(other.id, node.id);
+      }
     }
     this.#world.time.after(this.#random.between(200, 14_000), () => network.heal());
   }

@@ -6,6 +6,7 @@ import type { OpenDatabase } from '../../../src/storage/store.js';
 import { Incarnation, type WallClock } from './incarnation.js';
 import type { Network } from './network.js';
 import { SimDisk } from './sim-disk.js';
+import type { Place } from './topology.js';
 
 /** What becomes of a call to a node that dies, or does not run. */
 export const lost = Symbol('lost');
@@ -25,6 +26,7 @@ export interface ClusterPlan {
 /** A node of a simulated cluster: disks and a clock that outlive it, and at most one life at a time. */
 export class SimNode {
   readonly id: NodeId;
+  readonly region: RegionId;
   readonly wall: WallClock = { skewMs: 0 };
   readonly disks = new Map<string, SimDisk>();
   readonly #plan: ClusterPlan;
@@ -33,8 +35,9 @@ export class SimNode {
   #running: MeridianNode | undefined;
   #lives = 0;
 
-  constructor(id: NodeId, plan: ClusterPlan, network: Network) {
+  constructor({ id, region }: Place, plan: ClusterPlan, network: Network) {
     this.id = id;
+    this.region = region;
     this.#plan = plan;
     this.#network = network;
     for (const { name } of plan.keyspaces)

@@ -1,29 +1,21 @@
-import { keyspaceName, nodeId, regionId, type NodeId } from '../../../src/model/ids.js';
+import { keyspaceName, type NodeId } from '../../../src/model/ids.js';
 import type { OpenDatabase } from '../../../src/storage/store.js';
 import { Counts } from './counts.js';
 import { Network } from './network.js';
 import { SeededRandom } from './seeded-random.js';
 import { SimNode, type ClusterPlan } from './sim-node.js';
+import { distanceMs, drawTopology, keyspaceNames, type Topology } from './topology.js';
 import { Trace } from './trace.js';
 import { VirtualTime } from './virtual-time.js';
 
-const names = ['us-east', 'eu-west', 'ap-south'] as const;
-const homes = { default: 'us-east', eu: 'eu-west', ap: 'ap-south' } as const;
-/** One way, ms: half of the round trips of regions/cluster.yaml. */
-const distances = [
-  ['us-east', 'eu-west', 40],
-  ['us-east', 'ap-south', 95],
-  ['eu-west', 'ap-south', 60],
-] as const;
-
-export const keyspaceNames = Object.keys(homes);
+export { keyspaceNames };
 
 /** A request, or what else waits, took longer than any fault can explain. */
 export class Stuck extends Error {
   override readonly name = 'Stuck';
 }
 
-/** Three regions on one virtual clock. Everything in it is a function of its seed. */
+/** Three regions, each of one or two nodes, on one virtual clock. Everything in it is a function of its seed. */
 export class World {
   readonly time = new VirtualTime();
   readonly trace = new Trace(this.time);
@@ -31,6 +23,7 @@ export class World {
   readonly random: SeededRandom;
   readonly network: Network;
   readonly nodes: readonly SimNode[];
+  readonly topology: Topology;
   /** Of errors that no one in the world expects, the first. */
   #broken: Error | undefined;
 
@@ -38,21 +31,24 @@ export class World {
     this.random = new SeededRandom(`seed ${seed}`);
     const { time, trace, counts } = this;
     this.network = new Network({ time, trace, counts, random: this.random.fork('network') });
-    for (const [a, b, oneWayMs] of distances) this.network.connect(a, b, oneWayMs);
+    this.topology = drawTopology(this.random.fork('topology'));
+    const { places, homes } = this.topology;
+    places.forEach((a, i) => {
+      for (const b of places.slice(i + 1)) this.network.connect(a.id, b.id, distanceMs(a, b));
+    });
     const plan: ClusterPlan = {
-      nodes: names.map((name) => ({ id: nodeId(name), region: regionId(name), httpAddress: name })),
-      keyspaces: Object.entries(homes).map(([name, home]) => ({
-        name: keyspaceName(name),
-        homeNode: nodeId(home),
-        home: regionId(home),
-      })),
+      nodes: places.map((place) => ({ ...place, httpAddress: place.id })),
+      keyspaces: [...homes].map(([name, homeNode]) => {
+        const home = places.find(({ id }) => id === homeNode)!.region;
+        return { name: keyspaceName(name), homeNode, home };
+      }),
       wrapDatabase,
     };
-    this.nodes = names.map((name) => new SimNode(nodeId(name), plan, this.network));
+    this.nodes = places.map((place) => new SimNode(place, plan, this.network));
   }
 
   homeOf(keyspace: string): SimNode {
-    return this.node(homes[keyspace as keyof typeof homes] as NodeId);
+    return this.node(this.topology.homes.get(keyspace)!);
   }
 
   node(id: NodeId): SimNode {
