@@ -33,6 +33,7 @@ export class DamagedKeyspace implements KeyspaceService {
       position: -1,
       stalenessMs: undefined,
       writable: false,
+      openFeeds: 0,
     };
   }
 

@@ -152,6 +152,7 @@ export class KeyspaceNode {
       position: store.head.position,
       stalenessMs: lastHeardMs === undefined ? undefined : Math.max(0, Math.round(nowMs - lastHeardMs)),
       writable: serving && !this.#draining,
+      openFeeds: this.service.openFeeds,
     };
   }
 

@@ -89,6 +89,7 @@ export async function startNode({ cluster, node, logger }: StartOptions): Promis
       await Promise.race([closed, delay(runtime.timers, finishMsMax)]);
       noteHeads();
       await meridian.stop();
+      server.server.closeAllConnections();
       await closed;
     },
   };

@@ -195,6 +195,8 @@ export interface KeyspaceStatus {
   /** ms since this node last heard from the sequencer; undefined when never. */
   readonly stalenessMs: number | undefined;
   readonly writable: boolean;
+  /** Open change feeds on this node. */
+  readonly openFeeds: number;
 }
 
 export interface PeerStatus {

@@ -71,7 +71,7 @@ export class FakeKeyspace implements KeyspaceService {
       ...{ name: this.name, uuid: fakeHistory, home: regionId('us-east'), log: 'memory', epoch: 1 },
       ...{ sequencer: nodeId('us-east-1'), state: 'synced', detail: undefined },
       ...{ applied: seqno(this.#applied), tail: seqno(this.#applied), position: this.#applied + 1 },
-      ...{ stalenessMs: 12.4, writable: true },
+      ...{ stalenessMs: 12.4, writable: true, openFeeds: this.feeds.filter(({ closed }) => !closed).length },
       ...this.statusChanges,
     };
   }

@@ -21,8 +21,6 @@ export class EventStream extends Readable {
   #begun = false;
   #commits: readonly CommitEvent[] = [];
   #next = 0;
-  /** Between being asked for more and giving it. */
-  #wanted = false;
   #stopping = false;
   #ended = false;
 
@@ -32,18 +30,16 @@ export class EventStream extends Readable {
     this.#encoding = encoding;
   }
 
-  /** The server closes: ends the stream, at once where its consumer does not read. */
+  /** The server closes: ends the stream, at once where its consumer does not take what is there. */
   stop(): void {
     this.#stopping = true;
-    if (this.#wanted) this.#feed.close();
-    else this.destroy();
+    if (this.readableLength > 0) this.destroy();
+    else this.#feed.close();
   }
 
   override _read(): void {
-    this.#wanted = true;
     this.#chunk().then(
       (chunk) => {
-        this.#wanted = false;
         if (!this.destroyed) this.push(chunk);
       },
       (error: unknown) => this.destroy(error as Error),
