@@ -16,6 +16,14 @@ export interface VersionedValue {
   readonly expiresAtMs: number | undefined;
 }
 
+/** What frames a value in an answer: version, expiry, lengths. */
+const frameBytes = 32;
+
+/** Bytes that a value takes in an answer beside its key, about. */
+export function valueBytes({ value }: VersionedValue): number {
+  return frameBytes + (value.kind === 'bytes' ? value.bytes.length + value.contentType.length : 8);
+}
+
 const int64Max = 2n ** 63n - 1n;
 const int64Min = -(2n ** 63n);
 

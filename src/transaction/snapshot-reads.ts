@@ -1,6 +1,6 @@
 import { keyAfter, type Key, type KeyRange } from '../model/keys.js';
 import { limits } from '../model/limits.js';
-import type { VersionedValue } from '../model/value.js';
+import { valueBytes, type VersionedValue } from '../model/value.js';
 import type { ScannedEntry, StoreSnapshot } from '../storage/store.js';
 import type { WriteBuffer } from './write-buffer.js';
 
@@ -119,13 +119,9 @@ class Page {
   }
 }
 
-/** What frames an entry in an answer: version, expiry, lengths. */
-const entryOverheadBytes = 32;
-
 /** Bytes that an entry takes in an answer, about. */
-export function entryBytes({ key, value: { value } }: ScannedEntry): number {
-  const bytes = value.kind === 'bytes' ? value.bytes.length + value.contentType.length : 8;
-  return key.length + bytes + entryOverheadBytes;
+export function entryBytes({ key, value }: ScannedEntry): number {
+  return key.length + valueBytes(value);
 }
 
 /** The part of `range` that a page has scanned: what it read, absent keys included. */

@@ -190,7 +190,7 @@ describe('a malformed message', () => {
     const bytes = reflected('SessionRequest').encode({
       calls: [{ id: 7, transact: { mutations: [{}] } }, { id: 9 }, { id: 1, ping: {} }],
     });
-    expect(decodeCalls(bytes)).toEqual([
+    expect(decodeCalls(bytes, 3)).toEqual([
       { id: 7, method: expect.objectContaining({ field: 'transact.mutations[0]' }) as unknown },
       { id: 9, method: expect.objectContaining({ field: '' }) as unknown },
       good,
@@ -201,7 +201,13 @@ describe('a malformed message', () => {
   });
 
   it('ends a SessionRequest when the ids of its calls cannot be told', () => {
-    expect(caught(() => decodeCalls(Buffer.from([10, 5, 8])))).toMatchObject({ field: 'calls[0]' });
+    expect(caught(() => decodeCalls(Buffer.from([10, 5, 8]), 1))).toMatchObject({ field: 'calls[0]' });
+  });
+
+  it('is one with more calls than allowed', () => {
+    const bytes = reflected('SessionRequest').encode({ calls: [{ ping: {} }, { ping: {} }] });
+    expect(decodeCalls(bytes, 2)).toHaveLength(2);
+    expect(caught(() => decodeCalls(bytes, 1))).toMatchObject({ field: 'calls[1]' });
   });
 });
 

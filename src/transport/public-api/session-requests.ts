@@ -156,15 +156,16 @@ export interface MalformedCall {
   readonly method: MalformedMessage;
 }
 
-/** The calls of a SessionRequest. Throws MalformedMessage when not even the calls' ids can be told. */
-export function decodeCalls(bytes: Uint8Array): (Call | MalformedCall)[] {
+/** The calls of a SessionRequest. Throws MalformedMessage when not even their ids can be told, or they are too many. */
+export function decodeCalls(bytes: Uint8Array, callsMax: number): (Call | MalformedCall)[] {
   const calls: (Call | MalformedCall)[] = [];
   const reader = Reader.create(asBuffer(bytes));
   try {
     while (reader.pos < reader.len) {
       const tag = reader.uint32();
-      if (tag === 10) calls.push(readAnswerableCall(reader));
-      else skipUnknown(reader, tag);
+      if (tag !== 10) skipUnknown(reader, tag);
+      else if (calls.length < callsMax) calls.push(readAnswerableCall(reader));
+      else throw new MalformedMessage('', `more than ${callsMax} calls in one message`);
     }
     return calls;
   } catch (error) {
