@@ -28,7 +28,7 @@ import type {
   TransactRequest,
 } from './service.js';
 import { readKeys, readPage } from './snapshot-reads.js';
-import { answeringFailure, answeringFailures } from './store-failure.js';
+import { answeringFailures } from './store-failure.js';
 import { invalidKey, invalidRange } from './validation.js';
 
 /** One keyspace at one node, as the APIs see it. */
@@ -207,7 +207,7 @@ export class LocalKeyspace implements KeyspaceService {
   }
 
   changes(request: ChangesRequest): Result<ChangeFeed> {
-    return answeringFailure(() => this.#feeds.open(request), this.#context.runtime.logger);
+    return this.#feeds.open(request);
   }
 
   stateHash() {

@@ -9,6 +9,7 @@ import { failure } from '../../model/errors.js';
 import type { Gtid } from '../../model/gtid.js';
 import { logPosition } from '../../model/ids.js';
 import { limits } from '../../model/limits.js';
+import type { ChangeFeed } from '../service.js';
 
 describe('a feed', () => {
   it('gives commits whole and in order, from the one after its position on', async () => {
@@ -103,11 +104,14 @@ describe('a feed', () => {
     for (let i = 0; i < 4; i++) await store.apply([chain.transactions([set('a', third)])]);
     const whole = 'v'.repeat(limits.feedBatchBytesMax * 2);
     await store.apply([chain.transactions([set('a', whole)])]);
-    for (const feed of [live, open()]) {
-      const sizes = [];
-      while (feed.position !== at(5)) sizes.push((await nextShown(feed)).length);
-      expect(sizes).toEqual([2, 2, 1]);
-    }
+    const sizes = async (feed: ChangeFeed): Promise<number[]> => {
+      const found = [];
+      while (feed.position !== at(5)) found.push((await nextShown(feed)).length);
+      return found;
+    };
+    expect(await sizes(live)).toEqual([2, 2, 1]);
+    live.close();
+    expect(await sizes(open())).toEqual([2, 2, 1]);
   });
 });
 
@@ -183,6 +187,30 @@ describe('a store that recovers from a failed write', () => {
       expect(await readUpTo(fresh, at(3))).toEqual(['1: a=1', '2: b=2', '3: c=3']);
     },
   );
+
+  it('is waited for while it cannot be read', async () => {
+    const { store, chain, open, feeds, disk, time } = await bench(1);
+    const [late, refused] = [open(), open()];
+    await store.apply([chain.transactions([set('a', '1')]), chain.transactions([set('b', '2')])]);
+    disk.faults.push('lost');
+    const entry = chain.transactions([set('c', '3')]);
+    await expect(store.apply([entry])).rejects.toThrow();
+    disk.openFaults.push(new Error('too many open files'));
+    await expect(store.recover()).rejects.toThrow();
+    const reading = readUpTo(late, at(3));
+    const beats = nextShown(refused);
+    for (let waited = 0; waited < limits.feedHeartbeatMs; waited += 500) {
+      await eventually(() => time.waiting > 0);
+      await nextTurn();
+      time.advance(500);
+    }
+    expect(await beats).toEqual([]);
+    expect(failureOf(feeds.open({ from: at(0), range: everyKey })).code).toBe('NODE_NOT_READY');
+    await store.recover();
+    await store.apply([entry]);
+    time.advance(500);
+    expect(await reading).toEqual(['1: a=1', '2: b=2', '3: c=3']);
+  });
 });
 
 describe('a feed is refused', () => {

@@ -4,6 +4,7 @@ import { limits } from '../../model/limits.js';
 import type { Runtime } from '../../runtime/runtime.js';
 import type { AppliedEntry, KeyspaceStore } from '../../storage/store.js';
 import type { ChangeFeed, ChangesRequest } from '../service.js';
+import { answeringFailure } from '../store-failure.js';
 import { invalidRange } from '../validation.js';
 import { changesTooOld, historyMismatch, LocalChangeFeed, type FeedSource } from './local-change-feed.js';
 import { RecentEntries } from './recent-entries.js';
@@ -39,8 +40,11 @@ export class ChangeFeeds {
     return this.#open.size;
   }
 
-  /** Throws what reading the store throws. */
-  open({ from, range }: ChangesRequest): Result<ChangeFeed> {
+  open(request: ChangesRequest): Result<ChangeFeed> {
+    return answeringFailure(() => this.#begin(request), this.#source.runtime.logger);
+  }
+
+  #begin({ from, range }: ChangesRequest): Result<ChangeFeed> {
     const { store, notServing } = this.#source;
     const refusal = notServing() ?? invalidRange(range);
     if (refusal !== undefined) return { ok: false, failure: refusal };
