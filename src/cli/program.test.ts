@@ -1,5 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSystemRuntime } from '../runtime/system/runtime.js';
 import { silentLogger } from '../runtime/runtime.js';
@@ -44,7 +47,7 @@ interface Ran {
 
 async function run(
   args: readonly string[],
-  more: { interactive?: boolean; url?: string } = {},
+  more: { interactive?: boolean; url?: string; environment?: Readonly<Record<string, string>> } = {},
 ): Promise<Ran> {
   const out: Buffer[] = [];
   const err: string[] = [];
@@ -57,7 +60,7 @@ async function run(
         interactive: more.interactive ?? false,
         paint: (_, text) => text,
       },
-      environment: { MERIDIAN_URL: more.url ?? url },
+      environment: { MERIDIAN_URL: more.url ?? url, ...more.environment },
       runtime: createSystemRuntime(silentLogger),
       untilStopped: () => new Promise(() => {}),
     },
@@ -209,6 +212,15 @@ describe('start and init', () => {
         'The configuration is wrong:\n' +
         '  regions/cluster.yaml: regions: has no node "north"; allowed: us-east, eu-west, ap-south',
     });
+  });
+
+  it('init works for a node that other machines can reach, since it listens nowhere', async () => {
+    const data = await mkdtemp(join(tmpdir(), 'meridian-init-'));
+    const environment = { MERIDIAN_DATA_DIRECTORY: data, MERIDIAN_HTTP_LISTEN: '0.0.0.0:8102' };
+    const ran = await run(['init', '--node', 'eu-west'], { environment });
+    await rm(data, { recursive: true });
+    expect(ran.err).toBe('');
+    expect(ran.code).toBe(0);
   });
 
   it('want the name of the node', async () => {

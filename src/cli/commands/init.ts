@@ -7,7 +7,8 @@ import { exitCodes } from '../exit-codes.js';
 /** Begins the histories of the keyspaces that have their home at the node, and says which. */
 export const init: Command<NodeOptions> = async (options, context) => {
   const { terminal, runtime } = context;
-  const { cluster, node } = await configurationOf(options, context);
+  // It listens nowhere, so no address is too open for it.
+  const { cluster, node } = await configurationOf({ ...options, insecure: true }, context);
   if (!cluster.keyspaces.some((keyspace) => keyspace.node === node.id)) {
     await terminal.out(`No keyspace has its home at ${node.id}: there is nothing to begin.\n`);
     return exitCodes.ok;
