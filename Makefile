@@ -2,13 +2,13 @@
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench simulate build lint format clean
+.PHONY: help run demo test bench bench-peers simulate build lint format clean
 
 # npm writes this file at the end of an installation, so it is older than the lock when the lock has changed.
 installed := node_modules/.package-lock.json
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: build ## three regions on this machine (WAN=1 adds the distances between them)
 	@exec node dist/src/local/main.js
@@ -19,8 +19,15 @@ demo: build ## a cluster of its own, real data, contended transfers, and a proof
 test: $(installed) ## everything that must hold; STAGES="types unit" for a part
 	@exec node scripts/run-tests.mjs $(STAGES)
 
-bench: build ## commits and reads over HTTP at 1, 16 and 64 clients, with a table at the end (WAN=1 too)
-	@exec node_modules/.bin/tsx bench/main.ts
+# Options of both benchmarks; `node dist/bench/main.js --help` has more.
+bench_options = $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(DATA),--data $(DATA))
+
+bench: build ## commits, reads, hot counters, transfers of a local cluster in under 10 minutes (FULL=1 for all; SECONDS, SCENARIO, DATA)
+	@exec node dist/bench/main.js $(if $(FULL),--full) $(bench_options)
+
+bench-peers: build ## the same beside etcd and MariaDB Galera, in turns (root; QUICK=1 for a short form; SECONDS, SCENARIO, DATA)
+	@scripts/install-peers.sh
+	@exec node dist/bench/main.js --peers $(if $(QUICK),--quick) $(bench_options)
 
 simulate: $(installed) ## the simulation over many seeds: SEEDS (how many) from FROM (the first)
 	@SEEDS=$(or $(SEEDS),100) FROM=$(or $(FROM),1) exec node_modules/.bin/vitest run --project simulation test/simulation/seeds.test.ts

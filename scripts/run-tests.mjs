@@ -24,7 +24,7 @@ const stages = [
   check('lint', 'lint', 5 * minuteMs),
   check('imports', 'imports', 5 * minuteMs),
   check('tidy', 'tidy', 5 * minuteMs),
-  tests('unit', ['src', 'test/support', 'test/golden'], 15 * minuteMs),
+  tests('unit', ['src', 'bench', 'test/support', 'test/golden'], 15 * minuteMs),
   tests('conformance', ['test/conformance'], 15 * minuteMs),
   tests('simulation', ['test/simulation'], 20 * minuteMs),
   check('build', 'build', 5 * minuteMs),

@@ -95,7 +95,7 @@ const isRun: Rule = {
   name: 'every test file belongs to a stage of `make test`',
   appliesTo: (path) => /\.(test|spec)\.\w+$/.test(path),
   violation: ({ path }) =>
-    /^(src|test\/(support|golden|tidy|conformance|simulation|system))\/.*\.test\.ts$/.test(path)
+    /^(src|bench|test\/(support|golden|tidy|conformance|simulation|system))\/.*\.test\.ts$/.test(path)
       ? undefined
       : 'no stage runs it',
 };
