@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { nonceBytes } from '../model/entry.js';
 import { mintKeyspaceId, type KeyspaceName } from '../model/ids.js';
+import { addGrpcApi } from '../api/grpc/server.js';
 import { createHttpServer } from '../api/rest/server.js';
 import { initHistory } from '../ordering/embedded/init-history.js';
 import { delay, every, type Logger, type Runtime } from '../runtime/runtime.js';
@@ -38,6 +39,13 @@ export async function startNode({ cluster, node, logger }: StartOptions): Promis
   const runtime = createSystemRuntime(logger);
   await mkdir(node.dataDirectory, { recursive: true });
   const notes = new Map(cluster.keyspaces.map(({ name }) => [name, new HeadNote(notePath(node, name))]));
+  const transport = createGrpcPeerTransport({
+    cluster: cluster.name,
+    self: node.id,
+    addresses: new Map(cluster.nodes.map(({ id, peer }) => [id, formatAddress(peer)])),
+    listen: formatAddress(node.peer.listen),
+    runtime,
+  });
   const meridian = await MeridianNode.open({
     cluster: cluster.name,
     version: await packageVersion(),
@@ -51,13 +59,7 @@ export async function startNode({ cluster, node, logger }: StartOptions): Promis
       suspicion: (head) => notes.get(name)!.suspicion(head),
     })),
     compare: node.startCompare,
-    transport: createGrpcPeerTransport({
-      cluster: cluster.name,
-      self: node.id,
-      addresses: new Map(cluster.nodes.map(({ id, peer }) => [id, formatAddress(peer)])),
-      listen: formatAddress(node.peer.listen),
-      runtime,
-    }),
+    transport,
     runtime,
   });
   const noteHeads = (): void => {
@@ -67,12 +69,13 @@ export async function startNode({ cluster, node, logger }: StartOptions): Promis
     }
   };
   const server = await createHttpServer({ node: meridian, logger, tokens: node.tokens });
+  const grpc = addGrpcApi(transport, { node: meridian, runtime, tokens: node.tokens });
   try {
     await meridian.start();
     await server.listen({ host: node.http.listen.host, port: node.http.listen.port });
   } catch (error) {
     // What stopping then meets is of no interest beside the reason.
-    await server.close().catch(() => undefined);
+    await Promise.all([server.close(), grpc.finish()]).catch(() => undefined);
     await meridian.stop().catch(() => undefined);
     throw error;
   }
@@ -86,7 +89,7 @@ export async function startNode({ cluster, node, logger }: StartOptions): Promis
       cancelNotes();
       meridian.drain();
       const closed = server.close();
-      await Promise.race([closed, delay(runtime.timers, finishMsMax)]);
+      await Promise.race([Promise.all([closed, grpc.finish()]), delay(runtime.timers, finishMsMax)]);
       noteHeads();
       await meridian.stop();
       server.server.closeAllConnections();

@@ -15,3 +15,4 @@ export function protoFile(path: string): string {
 }
 
 export const peerProto = 'meridian/v1/peer.proto';
+export const publicProto = 'meridian/v1/meridian.proto';

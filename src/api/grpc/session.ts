@@ -22,8 +22,10 @@ import {
 import { replyBytes } from './replies.js';
 
 export interface Session {
-  /** Takes no more calls, answers those that are open, then closes. Resolves when it is closed. */
+  /** Answers the calls that are open, then closes. Resolves when it is closed. */
   finish(): Promise<void>;
+  /** Resolves when it is closed, whoever closed it. */
+  readonly closed: Promise<void>;
 }
 
 export interface SessionOptions extends GrpcContext {
@@ -73,14 +75,14 @@ class ServedSession implements Session {
   #turnDue = false;
   #blocked = false;
   #finishing = false;
-  #closed = false;
-  readonly #whenClosed: Promise<void>;
+  #isClosed = false;
+  readonly closed: Promise<void>;
 
   constructor(stream: PeerStream, options: SessionOptions) {
     this.#stream = stream;
     this.#options = options;
     const { node, runtime } = options;
-    this.#whenClosed = new Promise((resolve) => {
+    this.closed = new Promise((resolve) => {
       stream.onClose(() => {
         this.#end();
         resolve();
@@ -97,7 +99,7 @@ class ServedSession implements Session {
   finish(): Promise<void> {
     this.#finishing = true;
     this.#takeTurnSoon();
-    return this.#whenClosed;
+    return this.closed;
   }
 
   #onMessage(bytes: Uint8Array): void {
@@ -109,7 +111,7 @@ class ServedSession implements Session {
       return this.#fail(malformed(error, 'unknown'));
     }
     for (const call of calls) {
-      if (this.#closed) return;
+      if (this.#isClosed) return;
       this.#onCall(call);
     }
     this.#beginWaiting();
@@ -183,7 +185,7 @@ class ServedSession implements Session {
   }
 
   #mayBegin(): boolean {
-    return !this.#blocked && !this.#closed && this.#replyBytes <= limits.sessionRepliesBytesMax;
+    return !this.#blocked && !this.#isClosed && this.#replyBytes <= limits.sessionRepliesBytesMax;
   }
 
   #begin(call: OpenCall): void {
@@ -221,14 +223,14 @@ class ServedSession implements Session {
   }
 
   #reply(id: number, result: ReplyResult): void {
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     this.#replies.push({ id, result });
     this.#replyBytes += replyBytes(result);
     this.#takeTurnSoon();
   }
 
   #takeTurnSoon(): void {
-    if (this.#turnDue || this.#closed) return;
+    if (this.#turnDue || this.#isClosed) return;
     this.#turnDue = true;
     this.#options.runtime.timers.soon(() => {
       this.#turnDue = false;
@@ -237,7 +239,7 @@ class ServedSession implements Session {
   }
 
   #takeTurn(): void {
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     this.#flush();
     this.#beginWaiting();
     const canGoOn = this.#waiting.some((call) => !mayBeAPage(call.method));
@@ -268,7 +270,7 @@ class ServedSession implements Session {
     this.#stream.pause();
     void this.#stream.drained().then(() => {
       this.#blocked = false;
-      if (this.#closed) return;
+      if (this.#isClosed) return;
       this.#stream.resume();
       this.#takeTurnSoon();
     });
@@ -281,7 +283,7 @@ class ServedSession implements Session {
 
   /** Nobody is left to answer: waits end, what was sent to the sequencer goes on. */
   #end(): void {
-    this.#closed = true;
+    this.#isClosed = true;
     for (const call of this.#open.values()) call.cancelTimeout?.();
     this.#open.clear();
     this.#waiting = [];
