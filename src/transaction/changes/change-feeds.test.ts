@@ -150,6 +150,20 @@ describe('what feeds share', () => {
     expect(made.pagesRead).toBe(pages);
   });
 
+  it('is looked through in turns, so that a feed that finds nothing for itself holds nobody up', async () => {
+    const { store, chain, open } = await bench();
+    const feed = open(at(0), { start: key('b'), end: key('c') });
+    const half = 'v'.repeat(limits.feedBatchBytesMax / 2);
+    for (let i = 0; i < 10; i++) await store.apply([chain.transactions([set('a', half)])]);
+    await store.apply([chain.transactions([set('b', 'x')])]);
+    const next = feed.next();
+    const call = watched(next);
+    let turns = 0;
+    for (; !call.ended(); turns++) await nextTurn();
+    expect(turns).toBeGreaterThan(4);
+    expect(valueOf(await next).commits).toHaveLength(1);
+  });
+
   it('is not kept while there are none', async () => {
     const made = await bench();
     const { store, chain, open } = made;
