@@ -6,6 +6,8 @@ import type { FailureMessage } from '../../src/transport/public-api/messages.js'
 
 /** Who answers at an endpoint. A stream that it ends with a failure says so to the client. */
 export interface Acceptor {
+  /** With what every stream ends at once. */
+  readonly refusal?: FailureMessage;
   session(stream: PeerStream): void;
   watch(stream: PeerStream, request: Uint8Array, end: (failure: FailureMessage) => void): void;
 }
@@ -53,10 +55,12 @@ export class LoopbackDialler implements Dialler {
     this.#open.set(accepted, endpoint);
     const { stream, setFailure } = withFailure(opened);
     this.#timers.soon(() => {
-      accept(acceptor, accepted, (failure) => {
+      const end = (failure: FailureMessage): void => {
         setFailure(failure);
         accepted.close(failure.message);
-      });
+      };
+      if (acceptor.refusal === undefined) accept(acceptor, accepted, end);
+      else end(acceptor.refusal);
     });
     return stream;
   }
