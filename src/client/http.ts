@@ -67,13 +67,44 @@ export async function exchange(
     });
     return judge(response, Buffer.from(await response.arrayBuffer()));
   } catch (error) {
-    const cause = (error as { cause?: NodeJS.ErrnoException }).cause;
     if (abort.signal.aborted)
       return { kind: 'no-answer', message: `no answer from ${target.url} within ${question.timeoutMs} ms` };
-    const message = `${target.url}: ${cause?.message || cause?.code || (error as Error).message}`;
-    return { kind: unsent.has(cause?.code ?? '') ? 'unreachable' : 'no-answer', message };
+    return unanswered(target, error);
   } finally {
     cancel();
+  }
+}
+
+/** What became of an exchange that `fetch`, or reading its answer, threw out of. */
+export function unanswered(target: HttpTarget, error: unknown): Exclude<HttpOutcome, HttpAnswer> {
+  const cause = (error as { cause?: NodeJS.ErrnoException }).cause;
+  const message = `${target.url}: ${cause?.message || cause?.code || (error as Error).message}`;
+  return { kind: unsent.has(cause?.code ?? '') ? 'unreachable' : 'no-answer', message };
+}
+
+export interface HttpStream {
+  readonly kind: 'stream';
+  /** Reading it throws when the connection breaks. */
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** A GET whose answer goes on until it ends or `signal` aborts it; never throws for what the other side does. */
+export async function openStream(
+  target: HttpTarget,
+  question: Pick<HttpQuestion, 'path' | 'query' | 'headers'>,
+  signal: AbortSignal,
+): Promise<HttpStream | Exclude<HttpOutcome, HttpAnswer>> {
+  const asked = { ...question, method: 'GET' as const, timeoutMs: Infinity };
+  try {
+    const headers = headersOf(target, asked);
+    const response = await fetch(urlOf(target, asked), { headers, signal, redirect: 'manual' });
+    if (response.ok && response.body !== null) return { kind: 'stream', body: response.body };
+    const judged = judge(response, Buffer.from(await response.arrayBuffer()));
+    return judged.kind === 'answer'
+      ? { kind: 'no-answer', message: `${target.url}: an answer without a body` }
+      : judged;
+  } catch (error) {
+    return unanswered(target, error);
   }
 }
 
@@ -81,12 +112,21 @@ function judge(response: Response, body: Buffer): HttpOutcome {
   const { status, headers } = response;
   if (response.ok) return { kind: 'answer', status, headers, body };
   const fields = isJson(headers) ? parseObject(body) : undefined;
-  const { code, detail, outcome } = fields ?? {};
-  if (fields === undefined || typeof code !== 'string')
-    return { kind: 'no-answer', message: `${response.url}: HTTP ${status} without a problem body` };
+  return (
+    problemOf(fields) ?? {
+      kind: 'no-answer',
+      message: `${response.url}: HTTP ${status} without a problem body`,
+    }
+  );
+}
+
+/** Undefined when `fields` are not those of a problem of the API. */
+export function problemOf(fields: Readonly<Record<string, unknown>> | undefined): ApiProblem | undefined {
+  const { code, status, detail, outcome } = fields ?? {};
+  if (fields === undefined || typeof code !== 'string') return undefined;
   return {
     kind: 'problem',
-    status,
+    status: typeof status === 'number' ? status : 500,
     code,
     detail: typeof detail === 'string' ? detail : code,
     outcome: typeof outcome === 'string' ? outcome : 'unknown',
