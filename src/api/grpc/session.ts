@@ -163,7 +163,7 @@ class ServedSession implements Session {
     const at = this.#waiting.indexOf(call);
     if (at >= 0) this.#waiting.splice(at, 1);
     const told = timedOut(call.method);
-    const neverBegun = at >= 0 && !mayBeRepetition(call.method);
+    const neverBegun = at >= 0 && told.outcome === 'unknown' && !mayBeRepetition(call.method);
     this.#close(call, { kind: 'failure', failure: failureMessage(neverBegun ? notBegun(told) : told) });
   }
 
