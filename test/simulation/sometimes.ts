@@ -18,6 +18,7 @@ export const sometimes = [
   'tokens carried to another region',
   'hedged',
   'submitted again',
+  'late repetitions',
   'not committed: CERTIFICATION_CONFLICT',
   'not committed: TRANSACTION_ABORTED',
   'not committed: CHECK_FAILED',

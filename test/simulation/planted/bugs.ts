@@ -2,7 +2,8 @@ import { vi } from 'vitest';
 import { CertificationIndex } from '../../../src/certification/certification-index.js';
 import { DeletedRanges } from '../../../src/certification/deleted-ranges.js';
 import type { CertificationRequest } from '../../../src/certification/request.js';
-import { failure, succeed } from '../../../src/model/errors.js';
+import { succeed } from '../../../src/model/errors.js';
+import { seqno } from '../../../src/model/ids.js';
 import { keyToText } from '../../../src/model/keys.js';
 import { SeqnoWaiters } from '../../../src/replica/seqno-waiters.js';
 import { SequencerLink } from '../../../src/replica/sequencer-link.js';
@@ -14,11 +15,14 @@ import { withoutSync } from '../../support/faulty-database.js';
 import {
   applyingTwice,
   forgettingOutcomes,
+  keepingOutcomesToTheFloor,
   goingOnAfterFailures,
   ignoringSnapshots,
   losingRecords,
   type Wrap,
 } from './databases.js';
+import { doomingAtCommit, judgingIdsByTheClock, withoutOrderInTheIndex } from './judging.js';
+import { divert, followingAnything } from './modules.js';
 
 /** What is broken on purpose, how, and which problem the check that is meant for it reports. */
 export interface PlantedBug {
@@ -166,21 +170,13 @@ const outcomes: readonly PlantedBug[] = [
       return succeed({ state: 'aborted', code: 'TRANSACTION_ABORTED', conflict: undefined });
     });
   }),
-  bug(
-    'a COMMIT under way is told that it is doomed when it takes long',
-    / was said not to be committed /,
-    () => {
-      const { commit } = LocalKeyspace.prototype;
-      vi.spyOn(LocalKeyspace.prototype, 'commit').mockImplementation(async function (
-        this: LocalKeyspace,
-        id,
-      ) {
-        const answer = await commit.call(this, id);
-        if (answer.ok || answer.failure.outcome !== 'unknown') return answer;
-        return { ok: false, failure: failure('TRANSACTION_ABORTED', 'doomed', { outcome: 'not-committed' }) };
-      });
-    },
+  bug('a COMMIT that was sent is still doomed by what is applied', / was said not to be committed /, () =>
+    doomingAtCommit(),
   ),
+  bug("an id's age is judged by a node's clock, not in log time", / has two outcomes/, () => {
+    judgingIdsByTheClock();
+    return keepingOutcomesToTheFloor;
+  }),
   bug('nobody submits again to a new sequencer', /no submission is pending|knows its outcomes/, () => {
     vi.spyOn(PendingCommits.prototype, 'onServing').mockImplementation(() => undefined);
   }),
@@ -193,6 +189,21 @@ const storing: readonly PlantedBug[] = [
     () => withoutSync,
   ),
   bug('what is applied after an opening is applied twice', /the regions differ/, () => applyingTwice),
+  bug('a seqno is used again after a restart', /entry \d+: seqno \d+ was expected/, () => {
+    divert({
+      decodeFollowing: followingAnything,
+      barrierAfter: (real) => (before, logTimeMs, node) =>
+        real({ ...before, seqno: seqno(Math.max(0, before.seqno - 1)) }, logTimeMs, node),
+    });
+    withoutOrderInTheIndex();
+  }),
+  bug('entries are applied over a hole', /the regions differ/, () => {
+    divert({
+      decodeFollowing: (real) => (head, entries) =>
+        followingAnything(real)(head, entries.length > 2 ? entries.slice(1) : entries),
+    });
+    withoutOrderInTheIndex();
+  }),
   bug(
     'a failed write is taken for a good one',
     /the regions differ|entry \d+: \d+ was expected/,

@@ -1,4 +1,4 @@
-import { decodeData, encodeData } from '../../../src/storage/layout.js';
+import { decodeData, decodeHead, encodeData, headKey } from '../../../src/storage/layout.js';
 import type { Database, OpenDatabase } from '../../../src/storage/store.js';
 import type { StoredOperation } from '../../support/faulty-database.js';
 
@@ -58,6 +58,24 @@ export const forgettingOutcomes: Wrap = (open) => async () => {
     getSync: (key: Buffer, options: object) => (isKind('o', key) ? undefined : getSync(key, options)),
     getMany: async (keys: Buffer[], options: object) =>
       keys.length > 0 && isKind('o', keys[0]!) ? keys.map(() => undefined) : getMany(keys, options),
+  });
+};
+
+/** Outcomes of ids below the log's floor are gone, as they may be once they need not be kept any more. */
+export const keepingOutcomesToTheFloor: Wrap = (open) => async () => {
+  const database = await open();
+  const getSync = database.getSync.bind(database) as GetSync;
+  const getMany = database.getMany.bind(database) as GetMany;
+  const isGone = (key: Buffer): boolean => {
+    const head = isKind('o', key) ? getSync(headKey, {}) : undefined;
+    return head !== undefined && key.readUIntBE(1, 6) < decodeHead(head).head.idFloorMs;
+  };
+  return Object.assign(database, {
+    getSync: (key: Buffer, options: object) => (isGone(key) ? undefined : getSync(key, options)),
+    getMany: async (keys: Buffer[], options: object) => {
+      const found = await getMany(keys, options);
+      return found.map((value, i) => (isGone(keys[i]!) ? undefined : value));
+    },
   });
 };
 

@@ -20,6 +20,10 @@ import {
 /** What is known of an id after an answer. */
 export type Standing = Word['kind'] | 'unknown';
 
+type Again = (node: SimNode) => Promise<Standing>;
+
+const committedKept = 300;
+
 /** One client: mostly at the node of its region, one request at a time, with a causality token per keyspace. */
 export class Client {
   readonly name: string;
@@ -30,6 +34,7 @@ export class Client {
   readonly versions = new Map<string, Map<Key, number | undefined>>();
   readonly #nearest: SimNode;
   readonly #tokens = new Map<string, Carried>();
+  readonly #committed: { readonly keyspace: string; readonly atMs: number; readonly again: Again }[] = [];
   /** While false, answers are never lost on the way and no call is given up early. */
   careless = true;
 
@@ -55,6 +60,18 @@ export class Client {
   /** Another node than one that did not answer, or the same one again. */
   anyNode(): SimNode {
     return this.random.pick(this.world.nodes);
+  }
+
+  /** `again` submits a committed one-shot another time. */
+  noteCommitted(keyspace: string, again: Again): void {
+    this.#committed.push({ keyspace, atMs: this.world.time.nowMs, again });
+    if (this.#committed.length > committedKept) this.#committed.shift();
+  }
+
+  /** Of its own, one that was committed so long ago or a little earlier. */
+  committedBefore(keyspace: string, ageMs: number): Again | undefined {
+    const atMs = this.world.time.nowMs - ageMs;
+    return this.#committed.findLast((one) => one.keyspace === keyspace && one.atMs <= atMs)?.again;
   }
 
   versionsOf(keyspace: string): Map<Key, number | undefined> {

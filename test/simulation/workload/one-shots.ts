@@ -1,4 +1,5 @@
 import { parseGtid } from '../../../src/model/gtid.js';
+import { limits } from '../../../src/model/limits.js';
 import { mintTransactionId } from '../../../src/model/transaction-id.js';
 import type { TransactRequest } from '../../../src/transaction/service.js';
 import { beginningMs } from '../world/incarnation.js';
@@ -11,6 +12,9 @@ function idOf(client: Client, node: SimNode) {
   const nowMs = Math.floor(beginningMs + client.world.time.nowMs + node.wall.skewMs);
   return mintTransactionId(nowMs, client.random.bytes(10), node.id);
 }
+
+/** Of an id that is repeated. */
+const ageMsMax = 30_000;
 
 /** Sends a one-shot with writes and does not rest before its outcome is known. */
 export async function submitOneShot(
@@ -48,10 +52,26 @@ export async function submitOneShot(
     };
     return client.answered(sent, at, await client.call(at, keyspace, (service) => service.transact(request)));
   };
+  const again = (at: SimNode): Promise<Standing> => attempt(at, true);
   if (client.careless && client.random.chance(0.06)) return hedge(client, sent, attempt);
-  const standing = await attempt(node, false);
-  if (standing !== 'unknown') return standing;
-  return client.settle(sent, (at) => attempt(at, true));
+  const first = await attempt(node, false);
+  const standing = first === 'unknown' ? await client.settle(sent, again) : first;
+  if (standing === 'committed') client.noteCommitted(keyspace, again);
+  return standing;
+}
+
+/** An app sends an id that it knows to be committed once more, often just when nobody need tell of it any more. */
+export async function repeatLate(client: Client, keyspace: string): Promise<void> {
+  const { random } = client;
+  const keptMs = limits.outcomesMsMax;
+  const ageMs =
+    keptMs < ageMsMax && random.chance(0.7)
+      ? random.between(keptMs - 4000, keptMs + 1000)
+      : random.between(100, ageMsMax);
+  const again = client.committedBefore(keyspace, ageMs);
+  if (again === undefined) return;
+  client.history.count('late repetitions');
+  await again(client.anyNode());
 }
 
 export type OneShotContent = Pick<TransactRequest, 'isolation' | 'reads' | 'checks' | 'mutations'>;

@@ -3,7 +3,7 @@ import { lost } from '../world/sim-node.js';
 import { Client } from './client.js';
 import { observedRange, seen, type History, type Observed } from './history.js';
 import { readAndWrite, transfer } from './interactive.js';
-import { count, mixedOneShot } from './one-shots.js';
+import { count, mixedOneShot, repeatLate } from './one-shots.js';
 import { anyKey, pickRange } from './requests.js';
 
 const clientsPerRegion = 2;
@@ -66,6 +66,7 @@ export class Workload {
         [2, () => count(client, keyspace)],
         [3, () => read(client, keyspace)],
         [2, () => burst(client, keyspace)],
+        [2, () => repeatLate(client, keyspace)],
       ]);
       await act();
     }
