@@ -57,6 +57,7 @@ async function run(
       terminal: {
         out: async (bytes) => void out.push(Buffer.from(bytes as Uint8Array)),
         say: (line) => void err.push(line),
+        unread: false,
         interactive: more.interactive ?? false,
         paint: (_, text) => text,
       },

@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { get, type GetOptions } from './commands/get.js';
 import { put, type PutOptions } from './commands/put.js';
 import { status, type StatusOptions } from './commands/status.js';
+import { watch, type WatchOptions } from './commands/watch.js';
 import type { NodeOptions } from './configuration.js';
 import { CommandError, type CliContext } from './context.js';
 import { errorText } from './error-text.js';
@@ -78,6 +79,17 @@ function buildProgram(context: CliContext, version: string, done: (code: ExitCod
         value: string,
         options: Omit<PutOptions, 'keyspace' | 'key' | 'value'>,
       ) => done(await put({ keyspace, key, value, ...options }, context)),
+    );
+  targetOptions(subcommand('watch', 'print commits as they come, one JSON object per line'))
+    .argument('<keyspace>')
+    .argument('[prefix]', 'only changes of keys that begin with it')
+    .option('--from <gtid>', 'begin after this commit (default: what is committed from now on)')
+    .action(
+      async (
+        keyspace: string,
+        prefix: string | undefined,
+        options: Omit<WatchOptions, 'keyspace' | 'prefix'>,
+      ) => done(await watch({ keyspace, prefix, ...options }, context)),
     );
   return program;
 }

@@ -8,6 +8,8 @@ export interface Terminal {
   out(bytes: Uint8Array | string): Promise<void>;
   /** A line on standard error. */
   say(line: string): void;
+  /** Whoever read standard output has gone. */
+  readonly unread: boolean;
   /** Standard output is a terminal. */
   readonly interactive: boolean;
   paint(style: Style, text: string): string;
@@ -27,6 +29,9 @@ export function processTerminal(): Terminal {
   return {
     out: (bytes) => new Promise((resolve) => stdout.write(bytes, () => resolve())),
     say: (line) => void stderr.write(`${line}\n`),
+    get unread() {
+      return stdout.destroyed || stdout.errored !== null;
+    },
     interactive: stdout.isTTY === true,
     paint: (style, text) => (colours ? styleText(style, text, { validateStream: false }) : text),
   };

@@ -113,20 +113,23 @@ function judge(response: Response, body: Buffer): HttpOutcome {
   if (response.ok) return { kind: 'answer', status, headers, body };
   const fields = isJson(headers) ? parseObject(body) : undefined;
   return (
-    problemOf(fields) ?? {
+    problemOf(fields, status) ?? {
       kind: 'no-answer',
       message: `${response.url}: HTTP ${status} without a problem body`,
     }
   );
 }
 
-/** Undefined when `fields` are not those of a problem of the API. */
-export function problemOf(fields: Readonly<Record<string, unknown>> | undefined): ApiProblem | undefined {
-  const { code, status, detail, outcome } = fields ?? {};
+/** `status`: of the answer whose body it is. Undefined when `fields` are not those of a problem of the API. */
+export function problemOf(
+  fields: Readonly<Record<string, unknown>> | undefined,
+  status: number,
+): ApiProblem | undefined {
+  const { code, detail, outcome } = fields ?? {};
   if (fields === undefined || typeof code !== 'string') return undefined;
   return {
     kind: 'problem',
-    status: typeof status === 'number' ? status : 500,
+    status,
     code,
     detail: typeof detail === 'string' ? detail : code,
     outcome: typeof outcome === 'string' ? outcome : 'unknown',
