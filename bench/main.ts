@@ -41,7 +41,7 @@ const program = new Command('bench')
   .option('--full', 'every point, 20 s each')
   .option('--quick', 'with --peers: the points that matter most, 5 s each')
   .option('--seconds <n>', 'measured per point', positive)
-  .option('--warm-up <n>', 'seconds before each', positive)
+  .option('--warm-up <n>', 'seconds before each; 0: servers are not warmed up either', wholeNumber)
   .option('--rounds <n>', 'how often each point is measured', positive)
   .option('--scenario <names>', scenarios.map(({ name }) => name).join(', '), list)
   .option('--protocol <names>', 'http, grpc, sdk, fastify, etcd, galera', list)
@@ -51,10 +51,16 @@ const program = new Command('bench')
   .option('--results <directory>', 'for the results', join(packageRoot, 'bench/results'))
   .option('--keep', 'leave data and logs where they are');
 
-function positive(text: string): number {
+function wholeNumber(text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1 on');
+  if (text === '' || !Number.isSafeInteger(value) || value < 0)
+    throw new InvalidArgumentError('a whole number');
   return value;
+}
+
+function positive(text: string): number {
+  if (wholeNumber(text) === 0) throw new InvalidArgumentError('a whole number from 1 on');
+  return Number(text);
 }
 
 const undo = new Undo();

@@ -27,6 +27,10 @@ export interface PlannedPoint {
   readonly protocols: readonly Protocol[];
 }
 
+const warmS = 2;
+const warmClients = 48;
+/** Above the numbers of measurements. */
+const warmRun = 100_000;
 const networks: readonly Network[] = ['lan', 'wan'];
 const ofMeridian: readonly Protocol[] = ['http', 'grpc', 'sdk'];
 
@@ -39,7 +43,7 @@ export async function runPlan(plan: Plan): Promise<void> {
   };
   const protocols = [...new Set(plan.points.flatMap((planned) => planned.protocols))];
   const common = plan.peers ? await layNamespaces(plan.directory, protocols, plan.undo) : undefined;
-  if (common !== undefined) await fill(common, protocols, plan);
+  if (common !== undefined) await prepare(common, protocols, plan);
   for (const network of networks) {
     const points = plan.points.filter(({ point }) => point.network === network);
     if (points.length === 0) continue;
@@ -50,10 +54,27 @@ export async function runPlan(plan: Plan): Promise<void> {
     }
     const own = plan.undo.scope();
     const bed = await layLoopback(plan.directory, network, protocols, own);
-    await fill(bed, protocols, plan);
+    await prepare(bed, protocols, plan);
     await runPoints(bed, points, plan, progress);
     await own.run();
   }
+}
+
+async function prepare(bed: Bed, protocols: readonly Protocol[], plan: Plan): Promise<void> {
+  await fill(bed, protocols, plan);
+  if (plan.warmUpS > 0) await warm(bed, protocols, plan);
+}
+
+/** So that the first point does not pay for what a server compiles when it is first asked; the same for every store. */
+async function warm(bed: Bed, protocols: readonly Protocol[], { measuredS }: Plan): Promise<void> {
+  const options = { bed, warmUpS: 0, measuredS: Math.min(measuredS, warmS), observer: undefined };
+  const common = { scenario: 'warm-up', network: 'lan', clients: warmClients } as const;
+  for (const protocol of protocols)
+    if (protocol === 'fastify')
+      await measure({ ...common, operation: 'get', place: 'near' }, protocol, { ...options, run: warmRun });
+    else
+      for (const [i, operation] of (['put', 'get', 'causal-get'] as const).entries())
+        await measure({ ...common, operation, place: 'all' }, protocol, { ...options, run: warmRun + i });
 }
 
 /** Each store gets the same keys, and every node has them before the first measurement. */

@@ -1,5 +1,13 @@
 import { connect, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
-import { bytesOf, numberOf, type FillEntry, type Session, type Store, type Updated } from '../store.js';
+import {
+  bytesOf,
+  numberOf,
+  type Change,
+  type FillEntry,
+  type Session,
+  type Store,
+  type Updated,
+} from '../store.js';
 import {
   compareModRevision,
   putRequest,
@@ -41,10 +49,7 @@ class EtcdSession implements Session {
   }
 
   /** Optimistic: linearizable reads, then a Txn that compares their revisions. */
-  async update(
-    keys: readonly string[],
-    change: (values: readonly number[]) => readonly number[],
-  ): Promise<Updated> {
+  async update(keys: readonly string[], change: Change): Promise<Updated> {
     const names = keys.map((key) => Buffer.from(key));
     const items: (RangeItem | undefined)[] = [];
     for (const name of names)

@@ -1,5 +1,5 @@
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
-import { bytesOf, numberOf, type Session, type Store, type Updated } from '../store.js';
+import { bytesOf, numberOf, type Change, type Session, type Store, type Updated } from '../store.js';
 
 const upsert = 'INSERT INTO kv (k, v) VALUES (?, ?) ON DUPLICATE KEY UPDATE v = VALUES(v)';
 const select = 'SELECT v FROM kv WHERE k = ?';
@@ -58,10 +58,7 @@ class GaleraSession implements Session {
   }
 
   /** Locking reads: under Galera's REPEATABLE READ, plain ones may lose updates. */
-  async update(
-    keys: readonly string[],
-    change: (values: readonly number[]) => readonly number[],
-  ): Promise<Updated> {
+  async update(keys: readonly string[], change: Change): Promise<Updated> {
     const { connection } = this;
     try {
       await connection.query('BEGIN');

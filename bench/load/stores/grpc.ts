@@ -2,7 +2,7 @@ import { credentials, loadPackageDefinition, status, type Client, type ServiceEr
 import { loadSync } from '@grpc/proto-loader';
 import { join } from 'node:path';
 import { packageRoot } from '../../../src/local/package-root.js';
-import { bytesOf, numberOf, type Session, type Store, type Updated } from '../store.js';
+import { bytesOf, numberOf, type Change, type Session, type Store, type Updated } from '../store.js';
 
 const connectionCount = 4;
 const deadlineMs = 60_000;
@@ -78,10 +78,7 @@ class GrpcSession implements Session {
     await call(this.stub, 'Transact', { keyspace, mutations });
   }
 
-  async update(
-    keys: readonly string[],
-    change: (values: readonly number[]) => readonly number[],
-  ): Promise<Updated> {
+  async update(keys: readonly string[], change: Change): Promise<Updated> {
     const freshness = { token: this.token };
     this.token = '';
     try {

@@ -1,4 +1,4 @@
-import { bytesOf, numberOf, type Session, type Store, type Updated } from '../store.js';
+import { bytesOf, numberOf, type Change, type Session, type Store, type Updated } from '../store.js';
 import { headerOf, HttpConnection, type HttpAnswer } from './http-connection.js';
 
 const keyspacePath = '/v1/keyspaces/default';
@@ -72,10 +72,7 @@ class HttpSession implements Session {
   /** After a conflict a transaction has to begin at or after the winner, which the answer's token names. */
   private token: string | undefined;
 
-  async update(
-    keys: readonly string[],
-    change: (values: readonly number[]) => readonly number[],
-  ): Promise<Updated> {
+  async update(keys: readonly string[], change: Change): Promise<Updated> {
     const { request } = bind(this.connection);
     const causality = this.token === undefined ? '' : `Meridian-Causality: ${this.token}\r\n`;
     this.token = undefined;
