@@ -1,18 +1,15 @@
 import { catalogue, type ErrorCode, type JsonValue, type OutcomeWord, type Retry } from '../model/errors.js';
 import type { FailureMessage } from '../transport/public-api/messages.js';
 
-/** Codes beside the catalogue's, for what the client itself finds. */
-export type ClientErrorCode =
-  /** The call's time ended. */
-  | 'DEADLINE_EXCEEDED'
-  /** No endpoint could be reached. */
-  | 'NO_NODE_REACHABLE'
-  /** `close` was called. */
-  | 'CLIENT_CLOSED'
-  /** A key that is not UTF-8 was met where keys are given back as text. */
-  | 'KEY_NOT_TEXT'
-  /** A value's bytes are not the JSON that its content type says. */
-  | 'VALUE_MALFORMED';
+/** Codes beside the catalogue's, for what the client itself finds, and what each says. */
+export const clientCodes = {
+  DEADLINE_EXCEEDED: "The call's time ended.",
+  NO_NODE_REACHABLE: 'No endpoint could be reached.',
+  CLIENT_CLOSED: '`close` was called.',
+  KEY_NOT_TEXT: 'A key that is not UTF-8 was met where keys are given back as text.',
+  VALUE_MALFORMED: "A value's bytes are not the JSON that its content type says.",
+} as const;
+export type ClientErrorCode = keyof typeof clientCodes;
 
 /** Every code that an error of this client can have. */
 export type MeridianErrorCode = ErrorCode | ClientErrorCode;
@@ -126,7 +123,8 @@ export class AccessError extends MeridianError {
 
 type ErrorClass = new (fields: ErrorFields) => MeridianError;
 
-const classes: Partial<Record<MeridianErrorCode, ErrorClass>> = {
+/** Codes whose errors have a class of their own; all others are plain MeridianErrors. */
+export const classes: Partial<Record<MeridianErrorCode, ErrorClass>> = {
   CERTIFICATION_CONFLICT: ConflictError,
   TRANSACTION_ABORTED: ConflictError,
   SNAPSHOT_TOO_OLD: ConflictError,

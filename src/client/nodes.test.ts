@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ClientWorld, rejection } from '../../test/support/client-world.js';
-import { failureOf, gtidOf, ScriptedNode } from '../../test/support/scripted-node.js';
+import type { ScriptedNode } from '../../test/support/scripted-node.js';
+import { failureOf, gtidOf } from '../../test/support/scripted-node.js';
 import type { ReplyResult } from '../transport/public-api/messages.js';
 import { Client } from './client.js';
 import type { RegionChange } from './nodes.js';

@@ -66,6 +66,7 @@ export class Nodes implements LinkListener {
 
   /** The node to ask for a keyspace, another than `not` where there is one; undefined while none is connected. */
   pick(keyspace: string, not?: NodeLink): NodeLink | undefined {
+    if (this.#closed) return undefined;
     const current = this.#current;
     if (current?.usable === true && current !== not && !current.avoids(keyspace)) return current;
     if (!this.#mayChoose) return undefined;

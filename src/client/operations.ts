@@ -239,7 +239,7 @@ export class Operations {
   /** A node that was restarted or is being stopped knows its transactions no more. */
   #nextRun(error: MeridianError, link: NodeLink): NextTry | undefined {
     const isGone = error.code === 'TRANSACTION_NOT_FOUND' || error.code === 'TRANSACTION_FINISHED';
-    return isGone ? { delayMs: 0, not: link } : undefined;
+    return isGone ? { delayMs: this.#calls.backoffMs(this.#options.tries), not: link } : undefined;
   }
 }
 

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ClientWorld, rejection } from '../../test/support/client-world.js';
-import { committed, gtidOf, ScriptedNode, type Received } from '../../test/support/scripted-node.js';
+import type { ScriptedNode } from '../../test/support/scripted-node.js';
+import { committed, gtidOf, type Received } from '../../test/support/scripted-node.js';
 import type { Method, ReplyResult, StateReply } from '../transport/public-api/messages.js';
 import type { Client } from './client.js';
 import { CheckFailedError, ConflictError, OutcomeUnknownError } from './errors.js';

@@ -99,7 +99,7 @@ export class WatchBuffer {
 
 function ended(error: unknown): Promise<undefined> {
   // A signal's reason may be anything.
-   
+
   return error === undefined ? Promise.resolve(undefined) : Promise.reject(error);
 }
 

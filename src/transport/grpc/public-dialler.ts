@@ -80,9 +80,7 @@ export class GrpcPublicDialler {
     call.on('status', (ended: StatusObject) => {
       stream.failure = failureOf(ended);
       stream.over(
-        ended.code === status.OK
-          ? `${endpoint} ended the stream`
-          : `${endpoint}: ${status[ended.code]}: ${ended.details}`,
+        ended.code === status.OK ? 'the node ended the stream' : `${status[ended.code]}: ${ended.details}`,
       );
       this.#open.delete(stream);
       client.close();
