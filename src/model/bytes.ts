@@ -1,3 +1,5 @@
+import { uuidText, writeUuid } from './uuid.js';
+
 /** Bytes that are not what their format says. `what` names the field. */
 export class MalformedBytes extends Error {
   override readonly name = 'MalformedBytes';
@@ -67,6 +69,13 @@ export class ByteWriter {
   raw(bytes: Uint8Array): this {
     const at = this.#reserve(bytes.length);
     this.#buffer.set(bytes, at);
+    return this;
+  }
+
+  /** The 16 bytes of a UUID in lower case. */
+  uuid(text: string): this {
+    const at = this.#reserve(16);
+    writeUuid(text, this.#buffer, at);
     return this;
   }
 
@@ -164,6 +173,11 @@ export class ByteReader {
   raw(count: number): Buffer {
     const at = this.#take(count);
     return this.#buffer.subarray(at, at + count);
+  }
+
+  /** The text of 16 bytes; no check of the version. */
+  uuid(): string {
+    return uuidText(this.#buffer, this.#take(16));
   }
 
   bytes(): Buffer {

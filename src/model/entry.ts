@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { assert } from './assert.js';
 import { ByteReader, ByteWriter, MalformedBytes } from './bytes.js';
@@ -6,8 +6,6 @@ import {
   epoch,
   logPosition,
   seqno,
-  uuidFromBytes,
-  uuidToBytes,
   type Epoch,
   type KeyspaceId,
   type LogPosition,
@@ -85,7 +83,7 @@ function encodeContent(content: EntryContent): Buffer {
   const writer = new ByteWriter(1024);
   switch (content.kind) {
     case 'genesis':
-      return writer.raw(uuidToBytes(content.keyspaceId)).latin1(content.keyspace).finish();
+      return writer.uuid(content.keyspaceId).latin1(content.keyspace).finish();
     case 'barrier':
       return writer.varint(content.idFloorMs).latin1(content.node).finish();
     case 'mark':
@@ -101,7 +99,7 @@ function encodeItem(writer: ByteWriter, item: EntryItem): void {
   if (item.kind === 'transaction') {
     writer.u8(1).bytes(item.writeSet);
   } else {
-    writer.u8(2).raw(uuidToBytes(item.id));
+    writer.u8(2).uuid(item.id);
     encodeAborted(writer, item.outcome);
   }
 }
@@ -151,7 +149,7 @@ export function decodeEntryHeader(bytes: Uint8Array): EntryHeader {
 function decodeContent(kind: EntryKind, reader: ByteReader): EntryContent {
   switch (kind) {
     case 'genesis':
-      return { kind, keyspaceId: uuidFromBytes(reader.raw(16)) as KeyspaceId, keyspace: reader.latin1() };
+      return { kind, keyspaceId: reader.uuid() as KeyspaceId, keyspace: reader.latin1() };
     case 'barrier':
       return { kind, idFloorMs: reader.varint(), node: reader.latin1() };
     case 'mark':
@@ -169,13 +167,13 @@ function decodeItem(reader: ByteReader): EntryItem {
   const tag = reader.u8();
   if (tag === 1) return { kind: 'transaction', writeSet: reader.bytes() };
   if (tag !== 2) throw new MalformedBytes(`item of unknown kind ${tag}`);
-  const id = uuidFromBytes(reader.raw(16)) as TransactionId;
+  const id = reader.uuid() as TransactionId;
   return { kind: 'tombstone', id, outcome: decodeAborted(reader) };
 }
 
 /** The chain hash after an entry: SHA-256 of its bytes, which contain the hash before it. */
 export function entryHash(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest();
+  return hash('sha256', bytes, 'buffer');
 }
 
 /** The last seqno after an entry. */

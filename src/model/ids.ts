@@ -1,3 +1,5 @@
+import { uuidText, writeUuid } from './uuid.js';
+
 declare const brand: unique symbol;
 /** A primitive that must not be mistaken for another of the same type. */
 export type Brand<T, Name extends string> = T & { readonly [brand]: Name };
@@ -61,14 +63,15 @@ export const epoch = (value: number): Epoch => counted<'Epoch'>('an epoch', valu
 
 /** The 16 bytes of a UUID. */
 export function uuidToBytes(uuid: KeyspaceId | TransactionId): Buffer {
-  return Buffer.from(uuid.replaceAll('-', ''), 'hex');
+  const bytes = Buffer.allocUnsafe(16);
+  writeUuid(uuid, bytes, 0);
+  return bytes;
 }
 
 /** The text of 16 bytes; no check of the version. */
 export function uuidFromBytes(bytes: Uint8Array): string {
   if (bytes.length !== 16) throw new RangeError(`a UUID has 16 bytes, not ${bytes.length}`);
-  const hex = Buffer.from(bytes.buffer, bytes.byteOffset, 16).toString('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  return uuidText(bytes, 0);
 }
 
 /** A random (version 4) keyspace id out of 16 random bytes. */

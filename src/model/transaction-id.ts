@@ -5,9 +5,9 @@ import { uuidFromBytes, uuidToBytes, type NodeId, type TransactionId } from './i
  * that a node that is asked for another's interactive transaction can name that node; the tag promises nothing else.
  */
 export function mintTransactionId(timeMs: number, random: Uint8Array, node: NodeId): TransactionId {
-  const bytes = Buffer.alloc(16);
+  const bytes = Buffer.allocUnsafe(16);
   bytes.writeUIntBE(timeMs, 0, 6);
-  bytes.set(random.subarray(0, 8), 6);
+  for (let i = 0; i < 8; i++) bytes[6 + i] = random[i]!;
   bytes[6] = (bytes[6]! & 0x0f) | 0x70;
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;
   bytes.writeUInt16BE(nodeTag(node), 14);

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { assert } from './assert.js';
 import { ByteReader, ByteWriter, MalformedBytes } from './bytes.js';
-import { seqno, uuidFromBytes, uuidToBytes, type Seqno, type TransactionId } from './ids.js';
+import { seqno, type Seqno, type TransactionId } from './ids.js';
 import type { Key, KeyRange } from './keys.js';
 import type { AtomicKind } from './value.js';
 
@@ -67,7 +67,7 @@ const hasSnapshotFlag = 0x02;
 export function encodeWriteSet(writeSet: WriteSet): Buffer {
   assert(writeSet.contentHash.length === 32, 'a content hash has 32 bytes');
   const writer = new ByteWriter(512);
-  writer.u8(formatVersion).u32(0).raw(uuidToBytes(writeSet.id)).raw(writeSet.contentHash);
+  writer.u8(formatVersion).u32(0).uuid(writeSet.id).raw(writeSet.contentHash);
   const isolationFlag = writeSet.isolation === 'snapshot' ? snapshotIsolationFlag : 0;
   writer.u8(isolationFlag | (writeSet.snapshot === undefined ? 0 : hasSnapshotFlag));
   if (writeSet.snapshot !== undefined) writer.varint(writeSet.snapshot);
@@ -126,7 +126,7 @@ function decodeRawHeader(reader: ByteReader): RawHeader {
   const version = reader.u8();
   if (version !== formatVersion) throw new MalformedBytes(`write set of unknown format ${version}`);
   const bodyOffset = reader.u32();
-  const id = uuidFromBytes(reader.raw(16)) as TransactionId;
+  const id = reader.uuid() as TransactionId;
   const contentHash = reader.raw(32);
   const flags = reader.u8();
   const snapshot = (flags & hasSnapshotFlag) === 0 ? undefined : seqno(reader.varint());
@@ -203,10 +203,16 @@ function decodeMutation(reader: ByteReader, raw: RawEffect): Mutation {
 
 /** The hash of what a client sent, given in pieces that no other content shares (lengths are hashed with them). */
 export function contentHashOf(pieces: readonly (Uint8Array | string)[]): Buffer {
-  const hash = createHash('sha256');
+  const parts: Uint8Array[] = [];
+  let text = '';
   for (const piece of pieces) {
-    const bytes = typeof piece === 'string' ? Buffer.from(piece, 'utf8') : piece;
-    hash.update(`${bytes.length}:`).update(bytes);
+    if (typeof piece === 'string') {
+      text += `${Buffer.byteLength(piece)}:${piece}`;
+      continue;
+    }
+    parts.push(Buffer.from(`${text}${piece.length}:`), piece);
+    text = '';
   }
-  return hash.digest();
+  parts.push(Buffer.from(text));
+  return hash('sha256', Buffer.concat(parts), 'buffer');
 }

@@ -1,14 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { ByteReader, ByteWriter, MalformedBytes } from '../model/bytes.js';
 import { hashBytes, nonceBytes } from '../model/entry.js';
-import {
-  epoch,
-  seqno,
-  uuidFromBytes,
-  uuidToBytes,
-  type KeyspaceId,
-  type TransactionId,
-} from '../model/ids.js';
+import { epoch, seqno, uuidFromBytes, type KeyspaceId, type TransactionId } from '../model/ids.js';
 import { describeKey, type Key } from '../model/keys.js';
 import { decodeOutcome, encodeOutcome, type LoggedOutcome } from '../model/outcome.js';
 import type { Value, VersionedValue } from '../model/value.js';
@@ -46,7 +39,7 @@ export function positionOfEntryKey(bytes: Buffer): number {
 
 /** Ids are UUIDv7, so outcomes lie in the order of their ids' times. */
 export function outcomeKey(id: TransactionId): Buffer {
-  return new ByteWriter(17).rawLatin1(prefixes.outcome).raw(uuidToBytes(id)).finish();
+  return new ByteWriter(17).rawLatin1(prefixes.outcome).uuid(id).finish();
 }
 
 /** Below every outcome of an id made at `timeMs` or later. */
@@ -143,7 +136,7 @@ export interface HeadRecord {
 
 export function encodeHead({ head, oldestPosition, hashBeforeOldest }: HeadRecord): Buffer {
   const writer = new ByteWriter(192);
-  writer.raw(uuidToBytes(head.keyspaceId!)).u64(head.position).u64(head.seqno).u64(head.epoch);
+  writer.uuid(head.keyspaceId!).u64(head.position).u64(head.seqno).u64(head.epoch);
   writer.raw(head.chainHash).raw(head.nonce).u64(head.logTimeMs).u64(head.idFloorMs);
   return seal(headKey, writer.u64(oldestPosition).raw(hashBeforeOldest));
 }
@@ -151,7 +144,7 @@ export function encodeHead({ head, oldestPosition, hashBeforeOldest }: HeadRecor
 export function decodeHead(record: Buffer): HeadRecord {
   const reader = unseal(headKey, record, () => 'the head record');
   const head: Head = {
-    keyspaceId: uuidFromBytes(reader.raw(16)) as KeyspaceId,
+    keyspaceId: reader.uuid() as KeyspaceId,
     position: reader.u64(),
     seqno: seqno(reader.u64()),
     epoch: epoch(reader.u64()),
