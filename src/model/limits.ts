@@ -73,6 +73,8 @@ export const limits = {
   applyGroupBytesMax: 4 * mib,
   /** Entries that a follower has received and not applied; above it the stream is paused. */
   followerQueueBytesMax: 16 * mib,
+  /** Records of one keyspace that a node keeps in memory for its reads. */
+  recordCacheBytesMax: 32 * mib,
   /** Entries read at once from a log for one follower. */
   feedReadBytesMax: mib,
 

@@ -44,6 +44,6 @@ export async function findDue(state: SharedState, beforeMs: number, countMax: nu
 export function hintHolds(state: SharedState, hint: Buffer): boolean {
   const { key, expiresAtMs } = parseExpiryKey(hint);
   const at = dataKey(key);
-  const record = state.database.getSync(at, { snapshot: state.snapshot });
+  const record = state.read(at);
   return record !== undefined && decodeData(at, record).expiresAtMs === expiresAtMs;
 }

@@ -1,9 +1,9 @@
 import type { Key, KeyRange } from '../model/keys.js';
-import type { VersionedValue } from '../model/value.js';
 import { assert } from '../model/assert.js';
 import type { TransactionId } from '../model/ids.js';
 import { needsOf, type BaseState, type GroupEffect } from './evaluate.js';
 import type { DecodedEntry } from './follow.js';
+import type { FreshIds } from './fresh-ids.js';
 import {
   dataKey,
   decodeData,
@@ -26,26 +26,38 @@ import type { Operation } from './write-batch.js';
 const syncReadsMax = 16;
 const pageKeys = 1000;
 
-async function readMany(state: SharedState, keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
-  const { database, snapshot } = state;
+/** Of `keys` as one database call reads them, or one by one where they are few. */
+async function readMany<K, T>(
+  keys: readonly K[],
+  one: (key: K) => T,
+  many: () => Promise<readonly T[]>,
+): Promise<readonly T[]> {
   try {
-    if (keys.length > syncReadsMax) return await database.getMany([...keys], { snapshot });
-    return keys.map((key) => database.getSync(key, { snapshot }));
+    return keys.length > syncReadsMax ? await many() : keys.map(one);
   } catch (error) {
     throw databaseReadError(error);
   }
 }
 
 /** Reads what the group must know of the state before it. Throws ReadFailed, and a bug's error when an id of it has an outcome already. */
-export async function readBase(state: SharedState, group: readonly DecodedEntry[]): Promise<BaseState> {
+export async function readBase(
+  state: SharedState,
+  group: readonly DecodedEntry[],
+  freshIds: FreshIds,
+): Promise<BaseState> {
   const needs = needsOf(group);
-  await expectNewIds(state, group);
-  const at = needs.keys.map(dataKey);
-  const found = await readMany(state, at);
-  const records = new Map<Key, VersionedValue | undefined>();
-  found.forEach((record, i) => {
-    records.set(needs.keys[i]!, record === undefined ? undefined : decodeData(at[i]!, record));
-  });
+  await expectNewIds(state, group, freshIds);
+  const { database, snapshot } = state;
+  const found = await readMany(
+    needs.keys,
+    (key) => state.record(key),
+    async () => {
+      const at = needs.keys.map(dataKey);
+      const records = await database.getMany(at, { snapshot });
+      return records.map((record, i) => (record === undefined ? undefined : decodeData(at[i]!, record)));
+    },
+  );
+  const records = new Map(needs.keys.map((key, i) => [key, found[i]]));
   const present = new Set<Key>();
   for (const range of needs.ranges) await addPresent(state, range, present);
   return { records, present };
@@ -65,14 +77,27 @@ async function addPresent(state: SharedState, range: KeyRange, present: Set<Key>
   }
 }
 
-async function expectNewIds(state: SharedState, group: readonly DecodedEntry[]): Promise<void> {
+async function expectNewIds(
+  state: SharedState,
+  group: readonly DecodedEntry[],
+  freshIds: FreshIds,
+): Promise<void> {
   const ids: TransactionId[] = [];
+  const note = (id: TransactionId): void => {
+    if (!freshIds.isFresh(id)) ids.push(id);
+  };
   for (const { entry, writeSets } of group) {
-    for (const { id } of writeSets) ids.push(id);
+    for (const { id } of writeSets) note(id);
     if (entry.content.kind !== 'batch') continue;
-    for (const item of entry.content.items) if (item.kind === 'tombstone') ids.push(item.id);
+    for (const item of entry.content.items) if (item.kind === 'tombstone') note(item.id);
   }
-  const found = await readMany(state, ids.map(outcomeKey));
+  if (ids.length === 0) return;
+  const { database, snapshot } = state;
+  const found = await readMany(
+    ids,
+    (id) => state.read(outcomeKey(id)),
+    () => database.getMany(ids.map(outcomeKey), { snapshot }),
+  );
   found.forEach((outcome, i) => {
     assert(outcome === undefined, `transaction id ${ids[i]} has an outcome already and gets a second one`);
   });

@@ -18,7 +18,14 @@ import { firstKey, prefixRange, type KeyRange } from '../model/keys.js';
 import { silentLogger } from '../runtime/runtime.js';
 import { entryKey, everything } from './layout.js';
 import { openKeyspaceStore } from './keyspace-store.js';
-import { ApplyFailed, EntriesDoNotFollow, StoreClosed, type Database, type KeyspaceStore } from './store.js';
+import {
+  ApplyFailed,
+  EntriesDoNotFollow,
+  StoreClosed,
+  type Database,
+  type KeyspaceStore,
+  type StoreSnapshot,
+} from './store.js';
 
 const allKeys: KeyRange = { start: firstKey, end: undefined };
 
@@ -103,6 +110,36 @@ describe('a store', () => {
     );
     await store.apply([chain.batch([transaction(testId(6), [set('b')])])]);
     expect(store.head.seqno).toBe(2);
+  });
+
+  it('refuses it after a restart too', async () => {
+    const { disk, store } = await begun();
+    await store.apply([new Chain(store.head).batch([transaction(testId(5), [set('a')])])]);
+    const again = await reopen(disk);
+    expect(again.outcome(testId(5))).toMatchObject({ kind: 'committed', seqno: 1 });
+    const entry = new Chain(again.head).batch([transaction(testId(5), [set('b')])]);
+    await expect(again.apply([entry])).rejects.toThrow('gets a second one');
+  });
+
+  it('shows each snapshot its own state, whatever others have read or written meanwhile', async () => {
+    const { store, chain } = await begun();
+    const versions = (snapshot: StoreSnapshot) =>
+      ['a', 'b', 'n'].map((text) => snapshot.get(key(text))?.version);
+    await store.apply([chain.transactions([set('a'), set('b'), atomic('sum', 'n', 1n)])]);
+    const first = store.snapshot();
+    const unread = store.snapshot();
+    expect(versions(first)).toEqual([1, 1, 1]);
+    await store.apply([chain.transactions([set('a'), remove('b'), atomic('sum', 'n', 1n)])]);
+    const second = store.snapshot();
+    expect(versions(unread)).toEqual([1, 1, 1]);
+    expect(versions(second)).toEqual([2, undefined, 2]);
+    await store.apply([chain.transactions([set('b')], [set('a', 'v'.repeat(5000))])]);
+    const third = store.snapshot();
+    expect(versions(first)).toEqual([1, 1, 1]);
+    expect(versions(second)).toEqual([2, undefined, 2]);
+    expect(versions(third)).toEqual([4, 3, 2]);
+    expect(third.get(key('n'))?.value).toEqual({ kind: 'counter', count: 2n });
+    expect(first.get(key('n'))?.value).toEqual({ kind: 'counter', count: 1n });
   });
 
   it('tells listeners of every apply once it is durable and readable', async () => {
@@ -236,7 +273,7 @@ it('a batch whose base cannot be read is not written, and is after the store was
   const store = await openKeyspaceStore(open, silentLogger);
   const chain = new Chain(store.head);
   await store.apply([chain.next({ kind: 'genesis', keyspaceId, keyspace: 'default' })]);
-  const entry = chain.transactions([set('k')]);
+  const entry = chain.transactions([atomic('sum', 'k', 1n)]);
   databases[0]!.getSync = () => {
     throw new Error('IO error: too many open files');
   };

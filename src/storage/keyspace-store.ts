@@ -1,12 +1,14 @@
 import { entryHash, verifyEntryBytes, zeroHash, type EntryHeader } from '../model/entry.js';
 import type { LogPosition, TransactionId } from '../model/ids.js';
 import type { Key } from '../model/keys.js';
+import { limits } from '../model/limits.js';
 import type { LoggedOutcome } from '../model/outcome.js';
 import type { Logger } from '../runtime/runtime.js';
 import { readEntries } from './entry-reader.js';
-import { evaluate } from './evaluate.js';
+import { evaluate, type GroupEffect } from './evaluate.js';
 import { findDue, hintHolds } from './expiry.js';
 import { decodeFollowing } from './follow.js';
+import { FreshIds } from './fresh-ids.js';
 import { groupOperations, readBase } from './group.js';
 import {
   decodeStoredOutcome,
@@ -22,6 +24,7 @@ import {
 } from './layout.js';
 import { openError, ReadFailed, readError } from './level-errors.js';
 import { readApplied } from './recovered.js';
+import { RecordCache } from './record-cache.js';
 import { SharedState } from './shared-state.js';
 import { SnapshotReader } from './snapshot-reader.js';
 import {
@@ -74,6 +77,8 @@ class LevelKeyspaceStore implements KeyspaceStore {
   readonly #logger: Logger;
   readonly #turns = new Turns();
   readonly #listeners = new Set<AppliedListener>();
+  readonly #records = new RecordCache(limits.recordCacheBytesMax);
+  #freshIds: FreshIds;
   #database: Database;
   /** The state at the last durable apply that listeners know of. */
   #state: SharedState;
@@ -88,7 +93,8 @@ class LevelKeyspaceStore implements KeyspaceStore {
     this.#logger = made.logger;
     this.#database = made.database;
     this.#election = made.verified.election;
-    this.#state = new SharedState(made.database, made.verified);
+    this.#state = new SharedState(made.database, made.verified, this.#records);
+    this.#freshIds = new FreshIds(made.verified.newestOutcomeMs);
   }
 
   get head(): Head {
@@ -117,14 +123,17 @@ class LevelKeyspaceStore implements KeyspaceStore {
     const { decoded, head } = decodeFollowing(this.#state.head, entries);
     const { oldestPosition, hashBeforeOldest } = this.#state;
     const after: HeadRecord = { head, oldestPosition, hashBeforeOldest };
-    const base = await this.#reading(readBase(this.#state, decoded)).catch((error: unknown) => {
-      throw error instanceof ReadFailed
-        ? this.#halt('the state before the batch cannot be read', error)
-        : error;
-    });
+    const base = await this.#reading(readBase(this.#state, decoded, this.#freshIds)).catch(
+      (error: unknown) => {
+        throw error instanceof ReadFailed
+          ? this.#halt('the state before the batch cannot be read', error)
+          : error;
+      },
+    );
     const effect = evaluate(decoded, base);
-    await this.#write(groupOperations(decoded, base, effect, after), after);
-    const applied = decoded.map(({ entry, bytes }, i) => ({ entry, bytes, outcomes: effect.outcomes[i]! }));
+    for (const outcomes of effect.outcomes) for (const { id } of outcomes) this.#freshIds.note(id);
+    await this.#write(groupOperations(decoded, base, effect, after), after, effect.changes);
+    const applied = decoded.map((one, i) => ({ ...one, outcomes: effect.outcomes[i]! }));
     this.#notify(applied);
     return applied;
   }
@@ -136,13 +145,17 @@ class LevelKeyspaceStore implements KeyspaceStore {
   }
 
   /** One atomic synced batch, then the state `after` it. Whatever goes wrong with it leaves its outcome in doubt. */
-  async #write(operations: readonly Operation[], after?: HeadRecord): Promise<void> {
+  async #write(
+    operations: readonly Operation[],
+    after?: HeadRecord,
+    changes: GroupEffect['changes'] = new Map(),
+  ): Promise<void> {
     const hints = this.#staleHints.map((key): Operation => ({ type: 'del', key }));
     this.#staleHints = [];
     this.#writing = true;
     try {
-      await writeBatch(this.#database, [...hints, ...operations]);
-      if (after !== undefined) this.#advance(after);
+      await writeBatch(this.#database, hints.length === 0 ? operations : [...hints, ...operations]);
+      if (after !== undefined) this.#advance(after, changes);
     } catch (error) {
       throw this.#halt('the batch was not written, or perhaps it was', error);
     } finally {
@@ -156,10 +169,11 @@ class LevelKeyspaceStore implements KeyspaceStore {
     return new ApplyFailed(`${why}: ${String(error)}`, { cause: error });
   }
 
-  #advance(to: HeadRecord): void {
+  #advance(to: HeadRecord, changes: GroupEffect['changes']): void {
     const before = this.#state;
-    this.#state = new SharedState(this.#database, to);
-    before.release();
+    this.#state = new SharedState(this.#database, to, this.#records);
+    before.supersede();
+    for (const [key, record] of changes) this.#records.replace(key, record);
   }
 
   #notify(applied: readonly AppliedEntry[]): void {
@@ -195,8 +209,10 @@ class LevelKeyspaceStore implements KeyspaceStore {
       throw this.#notRecovered(error);
     });
     this.#database = database;
+    this.#records.clear();
+    this.#freshIds = new FreshIds(verified.newestOutcomeMs);
     try {
-      const state = new SharedState(database, verified);
+      const state = new SharedState(database, verified, this.#records);
       const found = await readApplied(state, known);
       const head = verified.head.keyspaceId === undefined ? undefined : encodeHead(verified);
       const written = { key: head ? headKey : formatKey, value: head ?? encodeFormat() };
@@ -260,14 +276,14 @@ class LevelKeyspaceStore implements KeyspaceStore {
   }
 
   outcome(id: TransactionId): LoggedOutcome | undefined {
+    if (!this.#state.closed && this.#freshIds.isFresh(id)) return undefined;
     const at = outcomeKey(id);
     return this.#read(at, (record) => decodeStoredOutcome(at, record));
   }
 
   #read<T>(at: Buffer, decode: (record: Buffer) => T): T | undefined {
-    const { snapshot } = this.#state;
     try {
-      const record = this.#database.getSync(at, { snapshot });
+      const record = this.#state.read(at);
       return record === undefined ? undefined : decode(record);
     } catch (error) {
       throw this.#onReadError(error);

@@ -42,6 +42,11 @@ export function outcomeKey(id: TransactionId): Buffer {
   return new ByteWriter(17).rawLatin1(prefixes.outcome).uuid(id).finish();
 }
 
+/** The time of the id that the outcome is of, ms. */
+export function timeOfOutcomeKey(bytes: Buffer): number {
+  return bytes.readUIntBE(1, 6);
+}
+
 /** Below every outcome of an id made at `timeMs` or later. */
 export function outcomeKeyFloor(timeMs: number): Buffer {
   const floor = Buffer.from(`${prefixes.outcome}\0\0\0\0\0\0`);

@@ -19,6 +19,7 @@ export class ReadFailed extends Error {
 
 /** What an error of a database call that reads is. HAZARD: those of synchronous reads carry no code of their own. */
 export function databaseReadError(error: unknown): unknown {
+  if (error instanceof StoreDamaged || error instanceof StoreClosed) return error;
   const known = readError(error);
   return known === error ? new ReadFailed(`LevelDB: ${String(error)}`, { cause: error }) : known;
 }

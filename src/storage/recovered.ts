@@ -1,7 +1,7 @@
 import { decodeEntry, decodeEntryHeader } from '../model/entry.js';
 import type { TransactionId } from '../model/ids.js';
 import type { LoggedOutcome } from '../model/outcome.js';
-import { decodeWriteSetHeader } from '../model/write-set.js';
+import { decodeWriteSet, type WriteSet } from '../model/write-set.js';
 import { readEntries } from './entry-reader.js';
 import { decodeStoredOutcome, outcomeKey } from './layout.js';
 import type { SharedState } from './shared-state.js';
@@ -35,17 +35,19 @@ export async function readApplied(state: SharedState, known: Head): Promise<Appl
 function appliedEntry(state: SharedState, bytes: Uint8Array): AppliedEntry {
   const entry = decodeEntry(bytes);
   const items = entry.content.kind === 'batch' ? entry.content.items : [];
+  const writeSets: WriteSet[] = [];
   const outcomes = items.map((item) => {
     if (item.kind === 'tombstone') return { id: item.id, outcome: item.outcome };
-    const { id } = decodeWriteSetHeader(item.writeSet);
-    return { id, outcome: storedOutcome(state, id) };
+    const writeSet = decodeWriteSet(item.writeSet);
+    writeSets.push(writeSet);
+    return { id: writeSet.id, outcome: storedOutcome(state, writeSet.id) };
   });
-  return { entry, bytes, outcomes };
+  return { entry, bytes, writeSets, outcomes };
 }
 
 function storedOutcome(state: SharedState, id: TransactionId): LoggedOutcome {
   const at = outcomeKey(id);
-  const record = state.database.getSync(at, { snapshot: state.snapshot });
+  const record = state.read(at);
   if (record === undefined) throw new StoreDamaged(`the outcome of ${id} is missing`);
   return decodeStoredOutcome(at, record);
 }

@@ -33,11 +33,8 @@ export class SnapshotReader implements StoreSnapshot {
   }
 
   get(key: Key): VersionedValue | undefined {
-    const { database, snapshot } = this.#readable();
     try {
-      const at = dataKey(key);
-      const record = database.getSync(at, { snapshot });
-      return record === undefined ? undefined : decodeData(at, record);
+      return this.#readable().record(key);
     } catch (error) {
       throw this.#onReadError(error);
     }

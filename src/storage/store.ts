@@ -4,6 +4,7 @@ import type { Epoch, KeyspaceId, LogPosition, Seqno, TransactionId } from '../mo
 import type { Key, KeyRange } from '../model/keys.js';
 import type { LoggedOutcome } from '../model/outcome.js';
 import type { VersionedValue } from '../model/value.js';
+import type { WriteSet } from '../model/write-set.js';
 
 /** A LevelDB, or what stands for one in a test: keys and values are Buffers. */
 export type Database = AbstractLevel<string | Buffer | Uint8Array, Buffer, Buffer>;
@@ -28,6 +29,8 @@ export interface Head {
 export interface AppliedEntry {
   readonly entry: Entry;
   readonly bytes: Uint8Array;
+  /** Of the entry's transactions, in order. */
+  readonly writeSets: readonly WriteSet[];
   /** Per item of the entry that is a transaction or tombstone, in order. */
   readonly outcomes: readonly { readonly id: TransactionId; readonly outcome: LoggedOutcome }[];
 }

@@ -32,7 +32,7 @@ export async function trimOperations(
   const operations: Operation[] = [];
   const upTo = Math.min(oldest, oldestPosition + entriesMax);
   if (upTo > oldestPosition) {
-    const first = database.getSync(entryKey(upTo), { snapshot });
+    const first = state.read(entryKey(upTo));
     if (first === undefined) throw new StoreDamaged(`entry ${upTo} is missing`);
     hashBeforeOldest = Buffer.from(decodeEntryHeader(first).previousHash);
     while (oldestPosition < upTo) operations.push({ type: 'del', key: entryKey(oldestPosition++) });

@@ -17,6 +17,7 @@ import {
   formatKey,
   headKey,
   positionOfEntryKey,
+  timeOfOutcomeKey,
   verifyFormat,
   type HeadRecord,
 } from './layout.js';
@@ -29,6 +30,8 @@ const pageBytesMax = 4 * 1024 * 1024;
 
 export interface Verified extends HeadRecord {
   readonly election: Buffer | undefined;
+  /** The time of the newest id that has an outcome; 0 when none has. */
+  readonly newestOutcomeMs: number;
 }
 
 const emptyRecord: HeadRecord = { head: emptyHead, oldestPosition: 0, hashBeforeOldest: zeroHash };
@@ -45,21 +48,31 @@ export async function verifyDatabase(database: Database): Promise<Verified> {
     if (format === undefined) {
       await expectNothingElse(database);
       await writeBatch(database, [{ type: 'put', key: formatKey, value: encodeFormat() }]);
-      return { ...emptyRecord, election: undefined };
+      return { ...emptyRecord, election: undefined, newestOutcomeMs: 0 };
     }
     verifyFormat(format);
     const record = await database.get(headKey);
     if (record === undefined) {
       await expectNothingElse(database);
-      return { ...emptyRecord, election: undefined };
+      return { ...emptyRecord, election: undefined, newestOutcomeMs: 0 };
     }
     const stored = decodeHead(record);
     await verifyEntries(database, stored);
     const election = await database.get(electionKey);
-    return { ...stored, election: election === undefined ? undefined : decodeElection(election) };
+    return {
+      ...stored,
+      election: election === undefined ? undefined : decodeElection(election),
+      newestOutcomeMs: await newestOutcomeMs(database),
+    };
   } catch (error) {
     throw readError(error);
   }
+}
+
+/** Outcomes lie in the order of their ids' times. */
+async function newestOutcomeMs(database: Database): Promise<number> {
+  const [newest] = await database.keys({ ...everything('outcome'), reverse: true, limit: 1 }).all();
+  return newest === undefined ? 0 : timeOfOutcomeKey(newest);
 }
 
 async function expectNothingElse(database: Database): Promise<void> {
