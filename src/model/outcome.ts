@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, MalformedBytes } from './bytes.js';
+import { ByteReader, MalformedBytes, type ByteWriter } from './bytes.js';
 import type { ErrorCode } from './errors.js';
 import { seqno, type Seqno } from './ids.js';
 import type { Key } from './keys.js';
@@ -41,8 +41,7 @@ export type LoggedOutcome =
 export type AbortedOutcome = Extract<LoggedOutcome, { kind: 'aborted' }>;
 
 /** For the store's record of an id; `decodeOutcome` reads it. */
-export function encodeOutcome(outcome: LoggedOutcome): Buffer {
-  const writer = new ByteWriter(64);
+export function encodeOutcome(writer: ByteWriter, outcome: LoggedOutcome): void {
   if (outcome.kind === 'committed') {
     writer.u8(1).varint(outcome.seqno).raw(outcome.contentHash).varint(outcome.results.length);
     for (const result of outcome.results) {
@@ -53,7 +52,6 @@ export function encodeOutcome(outcome: LoggedOutcome): Buffer {
     writer.u8(2);
     encodeAborted(writer, outcome);
   }
-  return writer.finish();
 }
 
 /** The part that a tombstone of the log has too. */

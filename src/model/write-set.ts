@@ -107,22 +107,19 @@ function encodeRange(writer: ByteWriter, range: KeyRange): void {
   if (range.end !== undefined) writer.latin1(range.end);
 }
 
-function decodeRange(reader: ByteReader): KeyRange {
-  const start = reader.latin1() as Key;
-  return { start, end: reader.u8() === 0 ? undefined : (reader.latin1() as Key) };
-}
+type MutationKind = (typeof kinds)[number];
 
-interface RawEffect {
-  readonly kind: (typeof kinds)[number];
+/** A mutation as far as the header tells it. */
+interface HeadedMutation {
+  readonly kind: MutationKind;
   readonly asPlain: boolean;
-  readonly range: KeyRange;
+  /** Of the key alone `start` counts. */
+  readonly start: Key;
+  readonly end: Key | undefined;
 }
 
-interface RawHeader extends Omit<WriteSetHeader, 'effects'> {
-  readonly raw: readonly RawEffect[];
-}
-
-function decodeRawHeader(reader: ByteReader): RawHeader {
+/** Reads everything up to the body; `effects` is left to the caller, out of `headed`. */
+function decodeHeader(reader: ByteReader): Omit<WriteSetHeader, 'effects'> & { headed: HeadedMutation[] } {
   const version = reader.u8();
   if (version !== formatVersion) throw new MalformedBytes(`write set of unknown format ${version}`);
   const bodyOffset = reader.u32();
@@ -130,58 +127,64 @@ function decodeRawHeader(reader: ByteReader): RawHeader {
   const contentHash = reader.raw(32);
   const flags = reader.u8();
   const snapshot = (flags & hasSnapshotFlag) === 0 ? undefined : seqno(reader.varint());
-  const raw: RawEffect[] = [];
-  for (let left = reader.varint(); left > 0; left--) {
-    const tag = reader.u8();
-    const kind = kinds[tag & kindMask];
-    if (kind === undefined) throw new MalformedBytes(`mutation of unknown kind ${tag}`);
-    const range = kind === 'deleteRange' ? decodeRange(reader) : pointRange(reader.latin1() as Key);
-    raw.push({ kind, asPlain: (tag & asPlainFlag) !== 0, range });
-  }
+  const headed: HeadedMutation[] = [];
+  for (let left = reader.varint(); left > 0; left--) headed.push(decodeHeaded(reader));
   if (reader.position !== bodyOffset)
     throw new MalformedBytes('write set header of another length than it says');
   const isolation: Isolation = (flags & snapshotIsolationFlag) === 0 ? 'serializable' : 'snapshot';
-  return { id, contentHash, isolation, snapshot, raw };
+  return { id, contentHash, isolation, snapshot, headed };
 }
 
-/** A single key in the shape of a range; its `end` is not used. */
-function pointRange(key: Key): KeyRange {
-  return { start: key, end: undefined };
+function decodeHeaded(reader: ByteReader): HeadedMutation {
+  const tag = reader.u8();
+  const kind = kinds[tag & kindMask];
+  if (kind === undefined) throw new MalformedBytes(`mutation of unknown kind ${tag}`);
+  const asPlain = (tag & asPlainFlag) !== 0;
+  const start = reader.latin1() as Key;
+  const isBounded = kind === 'deleteRange' && reader.u8() !== 0;
+  return { kind, asPlain, start, end: isBounded ? (reader.latin1() as Key) : undefined };
 }
 
-function effectOf(raw: RawEffect): Effect {
-  switch (raw.kind) {
+function effectOf({ kind, asPlain, start, end }: HeadedMutation): Effect {
+  switch (kind) {
     case 'deleteRange':
-      return { kind: 'range', range: raw.range };
+      return { kind: 'range', range: { start, end } };
     case 'set':
     case 'delete':
     case 'expire':
-      return { kind: 'plain', key: raw.range.start };
+      return { kind: 'plain', key: start };
     case 'sum':
     case 'min':
     case 'max':
-      return { kind: raw.asPlain ? 'plain' : 'atomic', key: raw.range.start };
+      return { kind: asPlain ? 'plain' : 'atomic', key: start };
   }
+}
+
+/** What a mutation is to certification. */
+export function effectOfMutation(mutation: Mutation): Effect {
+  if (mutation.kind === 'deleteRange') return { kind: 'range', range: mutation.range };
+  const isAtomic = 'asPlain' in mutation && !mutation.asPlain;
+  return { kind: isAtomic ? 'atomic' : 'plain', key: mutation.key };
 }
 
 /** Reads the header alone. Throws MalformedBytes. */
 export function decodeWriteSetHeader(bytes: Uint8Array): WriteSetHeader {
-  const { raw, ...header } = decodeRawHeader(new ByteReader(bytes));
-  return { ...header, effects: raw.map(effectOf) };
+  const { id, contentHash, isolation, snapshot, headed } = decodeHeader(new ByteReader(bytes));
+  return { id, contentHash, isolation, snapshot, effects: headed.map(effectOf) };
 }
 
 /** Reads the whole; values share memory with `bytes`. Throws MalformedBytes. */
 export function decodeWriteSet(bytes: Uint8Array): WriteSet {
   const reader = new ByteReader(bytes);
-  const { raw, ...header } = decodeRawHeader(reader);
-  const mutations = raw.map((effect) => decodeMutation(reader, effect));
+  const { id, contentHash, isolation, snapshot, headed } = decodeHeader(reader);
+  const mutations = headed.map((one) => decodeMutation(reader, one));
   reader.end('a write set');
-  return { ...header, mutations };
+  return { id, contentHash, isolation, snapshot, mutations };
 }
 
-function decodeMutation(reader: ByteReader, raw: RawEffect): Mutation {
-  const key = raw.range.start;
-  switch (raw.kind) {
+function decodeMutation(reader: ByteReader, { kind, asPlain, start, end }: HeadedMutation): Mutation {
+  const key = start;
+  switch (kind) {
     case 'set': {
       const ttlMs = reader.varint();
       const contentType = reader.latin1();
@@ -191,13 +194,13 @@ function decodeMutation(reader: ByteReader, raw: RawEffect): Mutation {
     case 'min':
     case 'max': {
       const ttlMs = reader.varint();
-      return { kind: raw.kind, key, ttlMs, operand: reader.i64(), asPlain: raw.asPlain };
+      return { kind, key, ttlMs, operand: reader.i64(), asPlain };
     }
     case 'delete':
     case 'expire':
-      return { kind: raw.kind, key };
+      return { kind, key };
     case 'deleteRange':
-      return { kind: 'deleteRange', range: raw.range };
+      return { kind: 'deleteRange', range: { start, end } };
   }
 }
 

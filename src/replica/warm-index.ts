@@ -3,8 +3,8 @@ import type { Entry } from '../model/entry.js';
 import { logPosition, seqno } from '../model/ids.js';
 import { limits } from '../model/limits.js';
 import { decodeEntry } from '../model/entry.js';
-import { decodeWriteSetHeader } from '../model/write-set.js';
-import type { KeyspaceStore } from '../storage/store.js';
+import { decodeWriteSetHeader, effectOfMutation } from '../model/write-set.js';
+import type { AppliedEntry, KeyspaceStore } from '../storage/store.js';
 
 function windowBounds(): WindowBounds {
   return {
@@ -46,7 +46,12 @@ function firstOfWindow(store: KeyspaceStore): number {
 }
 
 /** Feeds what an entry wrote to an index that has seen everything before it. */
-export function recordEntry(index: CertificationIndex, { firstSeqno, content }: Entry): void {
+export function recordApplied(index: CertificationIndex, { entry, writeSets }: AppliedEntry): void {
+  let at: number = entry.firstSeqno;
+  for (const { mutations } of writeSets) index.record(seqno(at++), mutations.map(effectOfMutation));
+}
+
+function recordEntry(index: CertificationIndex, { firstSeqno, content }: Entry): void {
   if (content.kind !== 'batch') return;
   let at: number = firstSeqno;
   for (const item of content.items) {

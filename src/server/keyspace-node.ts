@@ -8,7 +8,7 @@ import { Follower } from '../replica/follower.js';
 import { SeqnoWaiters } from '../replica/seqno-waiters.js';
 import { SequencerLink } from '../replica/sequencer-link.js';
 import { TailReader } from '../replica/tail-reader.js';
-import { recordEntry, warmIndex } from '../replica/warm-index.js';
+import { recordApplied, warmIndex } from '../replica/warm-index.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { Sequencer } from '../sequencer/sequencer.js';
 import type { KeyspaceStore } from '../storage/store.js';
@@ -60,7 +60,7 @@ export class KeyspaceNode {
     this.store = store;
     const waiters = new SeqnoWaiters(runtime.timers, limits.causalWaitersMax, store.head.seqno);
     store.onApplied((applied) => {
-      for (const { entry } of applied) recordEntry(index, entry);
+      for (const one of applied) recordApplied(index, one);
     });
     this.feed = new EntryFeed(store, runtime);
     this.link = new SequencerLink(self, store, runtime);

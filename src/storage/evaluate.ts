@@ -30,7 +30,15 @@ export interface GroupEffect {
   readonly outcomes: readonly (readonly IdentifiedOutcome[])[];
 }
 
+const noNeeds: GroupNeeds = { keys: [], ranges: [] };
+
+function isBlind({ kind }: Mutation): boolean {
+  return kind === 'set' || kind === 'delete';
+}
+
 export function needsOf(group: readonly DecodedEntry[]): GroupNeeds {
+  const areBlind = (writeSet: WriteSet): boolean => writeSet.mutations.every(isBlind);
+  if (group.every(({ writeSets }) => writeSets.every(areBlind))) return noNeeds;
   const keys = new Set<Key>();
   const ranges: KeyRange[] = [];
   const known = new Set<Key>();
@@ -44,8 +52,7 @@ export function needsOf(group: readonly DecodedEntry[]): GroupNeeds {
       if (!rangeIsEmpty(mutation.range)) ranges.push(mutation.range);
       return;
     }
-    const blind = mutation.kind === 'set' || mutation.kind === 'delete';
-    if (!blind && !known.has(mutation.key)) keys.add(mutation.key);
+    if (!isBlind(mutation) && !known.has(mutation.key)) keys.add(mutation.key);
     known.add(mutation.key);
   }
 }
@@ -100,13 +107,16 @@ function commit(overlay: Overlay, writeSet: WriteSet, place: Place): IdentifiedO
   return { id, outcome: { kind: 'committed', seqno: place.seqno, contentHash, results } };
 }
 
+function expiryOf(ttlMs: number, place: Place): number | undefined {
+  return ttlMs === 0 ? undefined : place.logTimeMs + ttlMs;
+}
+
 function mutate(overlay: Overlay, mutation: Mutation, place: Place): bigint | null {
-  const expiryOf = (ttlMs: number): number | undefined => (ttlMs === 0 ? undefined : place.logTimeMs + ttlMs);
   switch (mutation.kind) {
     case 'set': {
       const { key, bytes, contentType } = mutation;
       const value = { kind: 'bytes', bytes, contentType } as const;
-      overlay.put(key, { version: place.seqno, value, expiresAtMs: expiryOf(mutation.ttlMs) });
+      overlay.put(key, { version: place.seqno, value, expiresAtMs: expiryOf(mutation.ttlMs, place) });
       return null;
     }
     case 'delete':
@@ -129,7 +139,7 @@ function mutate(overlay: Overlay, mutation: Mutation, place: Place): bigint | nu
       const before = present?.value.kind === 'counter' ? present : undefined;
       const beforeCount = before?.value.kind === 'counter' ? before.value.count : undefined;
       const count = applyAtomic(mutation.kind, beforeCount, mutation.operand);
-      const expiresAtMs = expiryOf(mutation.ttlMs) ?? before?.expiresAtMs;
+      const expiresAtMs = expiryOf(mutation.ttlMs, place) ?? before?.expiresAtMs;
       overlay.put(mutation.key, { version: place.seqno, value: { kind: 'counter', count }, expiresAtMs });
       return count;
     }

@@ -6,15 +6,15 @@ import type { DecodedEntry } from './follow.js';
 import type { FreshIds } from './fresh-ids.js';
 import {
   dataKey,
+  dataRow,
   decodeData,
-  encodeData,
   encodeHead,
-  encodeStoredOutcome,
   entryKey,
   expiryKey,
   headKey,
   keyOfDataKey,
   outcomeKey,
+  outcomeRow,
   type HeadRecord,
 } from './layout.js';
 import { databaseReadError } from './level-errors.js';
@@ -116,24 +116,22 @@ export function groupOperations(
     operations.push({ type: 'put', key: entryKey(entry.position), value });
   }
   for (const [key, record] of effect.changes) {
-    const at = dataKey(key);
     const hintBefore = base.records.get(key)?.expiresAtMs;
     if (hintBefore !== undefined && hintBefore !== record?.expiresAtMs) {
       operations.push({ type: 'del', key: expiryKey(hintBefore, key) });
     }
     if (record === undefined) {
-      operations.push({ type: 'del', key: at });
+      operations.push({ type: 'del', key: dataKey(key) });
       continue;
     }
-    operations.push({ type: 'put', key: at, value: encodeData(at, record) });
+    operations.push({ type: 'put', ...dataRow(key, record) });
     if (record.expiresAtMs !== undefined) {
       operations.push({ type: 'put', key: expiryKey(record.expiresAtMs, key), value: emptyValue });
     }
   }
   for (const outcomes of effect.outcomes) {
     for (const { id, outcome } of outcomes) {
-      const at = outcomeKey(id);
-      operations.push({ type: 'put', key: at, value: encodeStoredOutcome(at, outcome) });
+      operations.push({ type: 'put', ...outcomeRow(id, outcome) });
     }
   }
   operations.push({ type: 'put', key: headKey, value: encodeHead(head) });

@@ -73,6 +73,18 @@ export function everything(of: Prefix): { readonly gte: Buffer; readonly lt: Buf
   return { gte: first, lt: Buffer.from([first[0]! + 1]) };
 }
 
+/** A record with its database key, in one piece of memory. */
+export interface Row {
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+/** `writer` has the key of `keyBytes` bytes and then the record, whose seal covers both. */
+function sealRow(writer: ByteWriter, keyBytes: number): Row {
+  const sealed = writer.u32(crc32(writer.finish())).finish();
+  return { key: sealed.subarray(0, keyBytes), value: sealed.subarray(keyBytes) };
+}
+
 function seal(at: Buffer, writer: ByteWriter): Buffer {
   const body = writer.finish();
   return writer.u32(crc32(body, crc32(at))).finish();
@@ -94,14 +106,15 @@ const counterTag = 2;
 const expiresFlag = 0x10;
 
 /** Kind and flags u8, version varint, [expiry varint], then content type and the rest as value, or the counter i64. */
-export function encodeData(at: Buffer, { version, value, expiresAtMs }: VersionedValue): Buffer {
-  const writer = new ByteWriter(value.kind === 'bytes' ? value.bytes.length + 64 : 32);
+export function dataRow(key: Key, { version, value, expiresAtMs }: VersionedValue): Row {
+  const valueBytes = value.kind === 'bytes' ? value.bytes.length + value.contentType.length : 8;
+  const writer = new ByteWriter(key.length + valueBytes + 32).rawLatin1(prefixes.data).rawLatin1(key);
   const tag = value.kind === 'bytes' ? bytesTag : counterTag;
   writer.u8(tag | (expiresAtMs === undefined ? 0 : expiresFlag)).varint(version);
   if (expiresAtMs !== undefined) writer.varint(expiresAtMs);
   if (value.kind === 'bytes') writer.latin1(value.contentType).raw(value.bytes);
   else writer.i64(value.count);
-  return seal(at, writer);
+  return sealRow(writer, 1 + key.length);
 }
 
 /** The value shares memory with `record`. Throws StoreDamaged. */
@@ -121,8 +134,10 @@ function decodeValue(kind: number, reader: ByteReader, what: () => string): Valu
   return { kind: 'bytes', contentType, bytes: reader.raw(reader.remaining) };
 }
 
-export function encodeStoredOutcome(at: Buffer, outcome: LoggedOutcome): Buffer {
-  return seal(at, new ByteWriter(64).raw(encodeOutcome(outcome)));
+export function outcomeRow(id: TransactionId, outcome: LoggedOutcome): Row {
+  const writer = new ByteWriter(96).rawLatin1(prefixes.outcome).uuid(id);
+  encodeOutcome(writer, outcome);
+  return sealRow(writer, 17);
 }
 
 export function decodeStoredOutcome(at: Buffer, record: Buffer): LoggedOutcome {

@@ -4,7 +4,7 @@ import type { TransactionId } from '../model/ids.js';
 import type { Key, KeyRange } from '../model/keys.js';
 import { limits } from '../model/limits.js';
 import type { VersionedValue } from '../model/value.js';
-import { contentHashOf, type Isolation } from '../model/write-set.js';
+import { contentHashOf, effectOfMutation, type Isolation } from '../model/write-set.js';
 import type { StoreSnapshot } from '../storage/store.js';
 import { commit, conflictFailure } from './commit.js';
 import { gtidOf, type KeyspaceContext } from './context.js';
@@ -15,7 +15,7 @@ import { readPageWithOwnWrites, scannedRange, type PageOptions } from './snapsho
 import { answeringFailures } from './store-failure.js';
 import { invalidKey, invalidMutation, invalidRange, tooLarge } from './validation.js';
 import { WriteBuffer } from './write-buffer.js';
-import { buildSubmission, effectsOf, readSetBytes, toMutation } from './write-set-builder.js';
+import { buildSubmission, readSetBytes, toMutation } from './write-set-builder.js';
 
 /** Why a transaction takes no more operations. */
 export type EndedBy = 'commit' | 'rollback' | 'time limit' | 'doomed';
@@ -188,7 +188,7 @@ export class OpenTransaction implements InteractiveTransaction {
     const conflict = index.firstConflict({
       isolation: this.#options.isolation,
       snapshot: this.#store.head.seqno,
-      effects: effectsOf(this.#buffer.mutations.map((mutation) => toMutation(mutation, reads))),
+      effects: this.#buffer.mutations.map((mutation) => effectOfMutation(toMutation(mutation, reads))),
       readKeys: serializable ? [...reads.keys] : [],
       readRanges: serializable ? reads.ranges : [],
       checkKeys: [],

@@ -3,7 +3,7 @@ import { fail, succeed, type Result } from '../model/errors.js';
 import type { Seqno, TransactionId } from '../model/ids.js';
 import { keyToBytes, rangeContains, type Key, type KeyRange } from '../model/keys.js';
 import { limits } from '../model/limits.js';
-import { encodeWriteSet, type Isolation, type Mutation } from '../model/write-set.js';
+import { effectOfMutation, encodeWriteSet, type Isolation, type Mutation } from '../model/write-set.js';
 import type { Submission } from '../transport/messages.js';
 import type { MutationRequest } from './service.js';
 import { tooLarge } from './validation.js';
@@ -42,7 +42,13 @@ export function buildSubmission(content: TransactionContent): Result<Submission>
   const readKeys = serializable ? [...reads.keys] : [];
   const readRanges = serializable ? reads.ranges : [];
   const checkKeys = [...reads.checks];
-  const needs = needsSnapshot({ isolation, readKeys, readRanges, checkKeys, effects: effectsOf(mutations) });
+  const needs = needsSnapshot({
+    isolation,
+    readKeys,
+    readRanges,
+    checkKeys,
+    effects: mutations.map(effectOfMutation),
+  });
   const snapshot = needs ? content.snapshot : undefined;
   const writeSet = encodeWriteSet({ id, contentHash, isolation, snapshot, mutations });
   if (writeSet.length > limits.transactionBytesMax) {
@@ -79,15 +85,6 @@ export function readSetBytes(reads: ReadSet): number {
   for (const key of reads.checks) bytes += key.length + 4;
   for (const { start, end } of reads.ranges) bytes += start.length + (end?.length ?? 0) + 8;
   return bytes;
-}
-
-/** The header of what was encoded, in the shape that certification takes: for early judgement. */
-export function effectsOf(mutations: readonly Mutation[]) {
-  return mutations.map((mutation) => {
-    if (mutation.kind === 'deleteRange') return { kind: 'range', range: mutation.range } as const;
-    const isAtomic = 'asPlain' in mutation && !mutation.asPlain;
-    return { kind: isAtomic ? 'atomic' : 'plain', key: mutation.key } as const;
-  });
 }
 
 /** An atomic mutation of a key that the transaction also read, by key, range or check, is certified as a plain write. */

@@ -1,4 +1,4 @@
-import { decodeData, decodeHead, encodeData, headKey } from '../../../src/storage/layout.js';
+import { dataRow, decodeData, decodeHead, headKey, keyOfDataKey } from '../../../src/storage/layout.js';
 import type { Database, OpenDatabase } from '../../../src/storage/store.js';
 import type { StoredOperation } from '../../support/faulty-database.js';
 
@@ -100,7 +100,11 @@ export const applyingTwice: Wrap = writing(({ database, nth, operations, through
     const before = record === undefined ? undefined : decodeData(key, record);
     if (after.value.kind !== 'counter' || before?.value.kind !== 'counter') return operation;
     const count = after.value.count + (after.value.count - before.value.count);
-    return { type, key, value: encodeData(key, { ...after, value: { kind: 'counter', count } }) };
+    return {
+      type,
+      key,
+      value: dataRow(keyOfDataKey(key), { ...after, value: { kind: 'counter', count } }).value,
+    };
   });
   return through(twice);
 });
