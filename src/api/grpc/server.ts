@@ -5,7 +5,6 @@ import type {
   UntypedHandleCall,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { protoPath as healthProto } from 'grpc-health-check';
 import { failure, type Failure } from '../../model/errors.js';
@@ -18,6 +17,7 @@ import { doorkeeper, type Doorkeeper } from './access.js';
 import { statusOf } from './failures.js';
 import { watchHealth } from './health.js';
 import { draining, type GrpcContext } from './methods.js';
+import { loadForReflection } from './reflected-files.js';
 import { serveSession, type Session } from './session.js';
 import { unaryHandlers } from './unary.js';
 import { serveWatch, type Watch, type WatchCall } from './watch.js';
@@ -124,8 +124,7 @@ function onWatch(call: WatchCall, { keeper, watches, ...context }: WatchesContex
 
 /** Reflection of the public API and of health, not of the peers' protocol; for those who may call the API. */
 function addReflection(host: ServiceHost, keeper: Doorkeeper): void {
-  const loading = { keepCase: true };
-  const definitions = { ...loadSync(protoFile(publicProto), loading), ...loadSync(healthProto, loading) };
+  const definitions = { ...loadForReflection(protoFile(publicProto)), ...loadForReflection(healthProto) };
   const services = [publicServiceName, 'grpc.health.v1.Health'];
   new ReflectionService(definitions, { services }).addToServer({
     addService: (definition, implementation) => {
