@@ -28,8 +28,8 @@ Every error of the HTTP API is an \`application/problem+json\` (RFC 9457). Progr
   error that can be retried: a new id could commit the same thing twice.
 - Four statuses are HTTP's own and come with \`INVALID_ARGUMENT\`: 404 for a path that leads nowhere, 405 (with \`Allow\`) for a
   method that the path has not, 415 for a body that is no JSON where JSON is needed, 431 for headers that are too large.
-- gRPC statuses are those of the gRPC API, which is not in this version; nor is what would answer \`CHANGES_TOO_OLD\`,
-  \`PERMISSION_DENIED\` and \`RATE_LIMITED\`.
+- Over gRPC the same comes as a status with a \`google.rpc.ErrorInfo\` ([gRPC API](grpc-api.md#errors)).
+- Nothing in this version answers \`PERMISSION_DENIED\` and \`RATE_LIMITED\`.
 `;
 
 function section(code: ErrorCode, entry: CatalogueEntry): string {
