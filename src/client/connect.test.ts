@@ -96,6 +96,16 @@ describe('over gRPC', () => {
     }
   });
 
+  it('is refused without a list of host:port, and then holds no process', async () => {
+    const wrong: unknown[] = [[], endpoints[0], [`http://${endpoints[0]}`], ['localhost'], [7], undefined];
+    const timers = process.getActiveResourcesInfo().length;
+    for (const refused of wrong) {
+      const error = await rejection(connect({ endpoints: refused as string[] }));
+      expect(error, String(refused)).toBeInstanceOf(TypeError);
+    }
+    expect(process.getActiveResourcesInfo()).toHaveLength(timers);
+  });
+
   it('tells a watch of its error', async () => {
     await using client = await open();
     const watch = client.watch({ from: 'ffffffff-0000-4000-8000-000000000001:1' });

@@ -3,6 +3,7 @@ import { silentLogger, type Logger } from '../runtime/runtime.js';
 import { holdProcess } from '../runtime/system/process-hold.js';
 import { createSystemRuntime } from '../runtime/system/runtime.js';
 import { GrpcPublicDialler } from '../transport/grpc/public-dialler.js';
+import { clientLimits } from './client-limits.js';
 import { Client, type ClientOptions } from './client.js';
 
 export interface TlsOptions {
@@ -24,8 +25,12 @@ export interface ConnectOptions extends ClientOptions {
   readonly logger?: Logger;
 }
 
-/** A client over gRPC, connected to the nearest node. It keeps the process alive until it is closed. */
+/**
+ * A client over gRPC, connected to the nearest node. It keeps the process alive until it is closed. Rejects with
+ * NO_NODE_REACHABLE, UNAUTHENTICATED, the signal's reason, or a TypeError for endpoints that are none.
+ */
 export async function connect(options: ConnectOptions): Promise<Client> {
+  refuseWrong(options.endpoints);
   const runtime = createSystemRuntime(options.logger ?? silentLogger);
   const { token } = options;
   const dialler = new GrpcPublicDialler({
@@ -34,6 +39,18 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     timers: runtime.timers,
   });
   return Client.open(options, { dialler, runtime, onClose: holdProcess() });
+}
+
+const hostAndPort = /^(?:[\w.-]+|\[[0-9a-f:.]+\]):\d{1,5}$/i;
+
+/** gRPC would take a URL for the name of a host, and look for it as long as `connect` may take. */
+function refuseWrong(endpoints: unknown): void {
+  const isCountRight =
+    Array.isArray(endpoints) && endpoints.length > 0 && endpoints.length <= clientLimits.endpointsMax;
+  if (!isCountRight)
+    throw new TypeError(`connect takes a list of 1 to ${clientLimits.endpointsMax} endpoints`);
+  const wrong = endpoints.find((one) => typeof one !== 'string' || !hostAndPort.test(one)) as unknown;
+  if (wrong !== undefined) throw new TypeError(`an endpoint is host:port, not ${String(wrong)}`);
 }
 
 function credentialsOf(tls: boolean | TlsOptions): ChannelCredentials {
