@@ -68,6 +68,11 @@ export class WatchSource {
     this.#stream?.resume();
   }
 
+  /** Who was shown a commit reads at or after it. */
+  onTaken(gtid: string): void {
+    this.#calls.causality.note(this.#request.keyspace, gtid);
+  }
+
   async #begin(): Promise<string> {
     const { from, signal } = this.#request;
     if (signal !== undefined) this.#endWith(signal);

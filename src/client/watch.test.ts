@@ -97,6 +97,13 @@ it('goes on at another node behind what it has received, without gap or repeat',
   expect(await take(watch, 4)).toEqual([12, 13, 14, 15]);
 });
 
+it('what it has shown, reads of its client see', async () => {
+  const watch = client.watch();
+  (await stream(near)).send(gtidOf(12), commits(11, 12));
+  await take(watch, 1);
+  expect(client.causality.token('default')).toBe(gtidOf(11));
+});
+
 it('moves its position with heartbeats, once what came before is given out', async () => {
   const watch = client.watch();
   const first = await stream(near);

@@ -34,6 +34,7 @@ export class Watch<T = unknown, K = string>
   async next(): Promise<IteratorResult<CommitEvent<T, K>, undefined>> {
     const commit = await this.#buffer.take();
     if (commit === undefined) return { done: true, value: undefined };
+    this.#source.onTaken(commit.gtid);
     try {
       return { done: false, value: eventOf<T, K>(this.#reader, commit) };
     } catch (error) {
