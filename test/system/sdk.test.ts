@@ -3,11 +3,13 @@ import {
   connect,
   MeridianError,
   OutcomeUnknownError,
+  UnavailableError,
   type Client,
   type Keyspace,
   type RegionChange,
   type Transaction,
 } from '../../src/client/index.js';
+import { freePorts } from '../../src/local/ports.js';
 import { startTestCluster, type TestCluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
 import { placeAt, type Place } from '../support/sdk-endpoints.js';
@@ -35,6 +37,38 @@ async function connected(endpoints: readonly string[]): Promise<Client> {
   clients.push(client);
   return client;
 }
+
+it('tells an app developer what is wrong, by type and in words', async () => {
+  const [nobodys] = await freePorts(1);
+  const nobody = `127.0.0.1:${nobodys}`;
+  const http = cluster.nodes[0]!.httpUrl.replace('http://', '');
+  for (const endpoint of [nobody, http]) {
+    const error = await connect({ endpoints: [endpoint], connectTimeoutMs: 2000 }).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(UnavailableError);
+    expect(error).toMatchObject({ code: 'NO_NODE_REACHABLE' });
+    expect(String(error)).toContain(`${endpoint}: `);
+  }
+  const reason = new Error('the app has changed its mind');
+  const signal = AbortSignal.abort(reason);
+  await expect(connect({ endpoints: place.endpoints, signal })).rejects.toBe(reason);
+
+  const client = await connected([nobody, ...place.endpoints]);
+  expect(client.endpoints[0]).toMatchObject({ endpoint: nobody, usable: false, roundTripMs: undefined });
+  await expect(client.set('a', 1, { signal })).rejects.toBe(reason);
+  await expect(client.keyspace('nowhere').get('a')).rejects.toMatchObject({ code: 'KEYSPACE_NOT_FOUND' });
+  await expect(client.set('a', undefined)).rejects.toBeInstanceOf(TypeError);
+  await expect(client.sum('a', 0.5)).rejects.toBeInstanceOf(TypeError);
+  const watch = client.watch();
+  await watch.ready;
+  client.close();
+  for (const call of [
+    client.get('a'),
+    client.set('a', 1),
+    client.transact((tx) => tx.get('a')),
+    watch.next(),
+  ])
+    await expect(call).rejects.toMatchObject({ code: 'CLIENT_CLOSED', outcome: 'not-committed' });
+});
 
 it('shows the app no error, no doubled commit and no gap when its nearest node is killed in the middle', async () => {
   const client = await connected(place.endpoints);
