@@ -14,15 +14,15 @@ export async function runMethod(
   method: KeyspaceMethod,
   timeoutMs: number,
 ): Promise<Result<ReplyResult>> {
-  const { node } = context;
+  const { node, runtime } = context;
   const service = node.keyspace(method.keyspace);
   if (service === undefined) return refused(undefined, method, keyspaceNotFound(method.keyspace).failure);
   if (node.draining) return refused(service, method, draining());
   try {
-    const work = prepare({ ...context, service, message: method, timeoutMs });
+    const work = prepare({ node, runtime, service, message: method, timeoutMs });
     return work.ok ? await work.value() : refused(service, method, work.failure);
   } catch (error) {
-    context.runtime.logger.error({ err: error, method: method.kind }, 'a call failed');
+    runtime.logger.error({ err: error, method: method.kind }, 'a call failed');
     const outcome = mayCommit(method) ? 'unknown' : 'not-committed';
     return fail('INTERNAL', 'an unexpected error; the log of the node has it', { outcome });
   }

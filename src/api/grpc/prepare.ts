@@ -54,21 +54,21 @@ export function prepare(asked: Asked<KeyspaceMethod>): Result<Work> {
   const { message } = asked;
   switch (message.kind) {
     case 'read':
-      return read({ ...asked, message });
+      return read(asked as Asked<ReadMessage>);
     case 'list':
-      return list({ ...asked, message });
+      return list(asked as Asked<ListMessage>);
     case 'transact':
-      return transact({ ...asked, message });
+      return transact(asked as Asked<TransactMessage>);
     case 'begin':
-      return begin({ ...asked, message });
+      return begin(asked as Asked<BeginMessage>);
     case 'operate':
-      return operate({ ...asked, message });
+      return operate(asked as Asked<OperateMessage>);
     case 'commit':
-      return commit({ ...asked, message });
+      return commit(asked as Asked<CommitMessage>);
     case 'rollback':
-      return rollback({ ...asked, message });
+      return rollback(asked as Asked<TransactionMessage>);
     case 'getTransaction':
-      return getTransaction({ ...asked, message });
+      return getTransaction(asked as Asked<TransactionMessage>);
     default:
       return assertNever(message);
   }
