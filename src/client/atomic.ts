@@ -5,7 +5,7 @@ import {
   checkOf,
   deleteOf,
   deleteRangeOf,
-  refuseTooLarge,
+  refuseTooMany,
   setOf,
   type Expectation,
   type Seen,
@@ -66,7 +66,7 @@ export class Atomic {
 
   commit(options?: CommitOptions): Promise<Commit> {
     this.#mustBeOpen();
-    refuseTooLarge(this.#mutations);
+    refuseTooMany(this.#mutations);
     this.#committed = true;
     return this.#commit(this.#checks, this.#mutations, options);
   }

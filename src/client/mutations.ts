@@ -4,7 +4,6 @@ import { limits } from '../model/limits.js';
 import type { AtomicKind } from '../model/value.js';
 import { errorOf } from './errors.js';
 import { toKey, toRange, type KeyInput, type Selector } from './keys.js';
-import { mutationsBytes } from './message-size.js';
 import type { ExpiryOptions, SetOptions } from './options.js';
 import { encodeValue, toOperand } from './values.js';
 
@@ -55,15 +54,11 @@ function ttlOf(options: ExpiryOptions | undefined): number | undefined {
   return ttlMs;
 }
 
-/** Throws TRANSACTION_TOO_LARGE for what no message could carry; the node judges the exact size. */
-export function refuseTooLarge(mutations: readonly MutationRequest[]): void {
-  const tooMany = mutations.length > limits.mutationsMax;
-  const size = tooMany ? mutations.length : mutationsBytes(mutations);
-  const limit = tooMany ? limits.mutationsMax : 2 * limits.transactionBytesMax;
+/** Throws TRANSACTION_TOO_LARGE above the number that a transaction may have; the node judges its bytes. */
+export function refuseTooMany(mutations: readonly MutationRequest[]): void {
+  const size = mutations.length;
+  const limit = limits.mutationsMax;
   if (size <= limit) return;
-  throw errorOf({
-    code: 'TRANSACTION_TOO_LARGE',
-    message: tooMany ? `${size} mutations; ${limit} is the limit` : `the mutations have some ${size} bytes`,
-    details: { limit: tooMany ? limit : limits.transactionBytesMax, size },
-  });
+  const message = `${size} mutations; ${limit} is the limit`;
+  throw errorOf({ code: 'TRANSACTION_TOO_LARGE', message, details: { limit, size } });
 }

@@ -6,7 +6,7 @@ import type { Method, ReadAnswerMessage } from '../transport/public-api/messages
 import type { Answer, Calls, NextTry } from './calls.js';
 import { deadlineExceeded, errorOf, type FailedCheck, type MeridianError } from './errors.js';
 import { freshnessOf } from './freshness.js';
-import { refuseTooLarge } from './mutations.js';
+import { refuseTooMany } from './mutations.js';
 import type { NodeLink } from './node-link.js';
 import type { Bounds, CallOutcome, Session } from './session.js';
 
@@ -112,7 +112,7 @@ export class Operations {
   mutate(mutation: MutationRequest): void {
     if (this.#failure !== undefined) throw this.#failure.error;
     this.#mutations.push(mutation);
-    if (this.#mutations.length > limits.mutationsMax) refuseTooLarge(this.#mutations);
+    refuseTooMany(this.#mutations);
   }
 
   /** One answer per read, all of the transaction's snapshot and own writes. */
@@ -213,7 +213,6 @@ export class Operations {
     const { keyspace, bounds } = this.#options;
     const upTo = waiting[0]!.mutationsBefore;
     const mutations = this.#mutations.slice(this.#mutationsSent, upTo);
-    refuseTooLarge(mutations);
     this.#mutationsSent = upTo;
     const reads = waiting.flatMap((one) => one.reads);
     const { transactionId, session } = begun;

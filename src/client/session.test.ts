@@ -91,6 +91,16 @@ it('takes no message apart that is larger than the bound, and sends what fits', 
   client.close();
 });
 
+it('refuses what no message could carry, and goes on', async () => {
+  node.answer = () => nothing;
+  const large = client.atomic();
+  for (let i = 0; i < 6; i++) large.set(`k${i}`, new Uint8Array(800 * 1024));
+  const error = await world.done(rejection(large.commit()));
+  expect(error).toMatchObject({ code: 'TRANSACTION_TOO_LARGE', outcome: 'not-committed' });
+  expect(await world.done(client.get('a'))).toBeUndefined();
+  expect(node.of('transact')).toHaveLength(0);
+});
+
 it('ends calls in flight when it is closed', async () => {
   const read = rejection(client.get('a'));
   const write = rejection(client.set('a', 1));

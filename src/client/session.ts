@@ -14,6 +14,7 @@ import type {
 } from '../transport/public-api/messages.js';
 import { clientLimits } from './client-limits.js';
 import type { DialledStream } from './dialler.js';
+import { errorOf } from './errors.js';
 import { estimatedBytes } from './message-size.js';
 
 /** How long a call may take, and what may end it earlier. `endMs` is of the monotonic clock. */
@@ -39,6 +40,7 @@ export interface SessionListener {
 interface OpenCall {
   readonly id: number;
   readonly method: Method;
+  readonly bytes: number;
   readonly endMs: number;
   end: (outcome: CallOutcome) => void;
   sent: boolean;
@@ -90,6 +92,7 @@ export class Session {
     return Math.max(0, Math.floor(this.#runtime.clock.monotonicMs() + this.#serverOffsetMs));
   }
 
+  /** Rejects with TRANSACTION_TOO_LARGE what no message could carry, which would end the session. */
   call(method: Method, { endMs, signal }: Bounds): Promise<CallOutcome> {
     if (this.#closed !== undefined)
       return Promise.resolve({ kind: 'lost', sent: false, reason: this.#closed });
@@ -100,6 +103,7 @@ export class Session {
     }
     return new Promise((resolve) => {
       const call = this.#callOf(method, endMs, resolve);
+      refuseTooLarge(call.bytes);
       if (signal !== undefined) this.#endWith(signal, call);
       this.#waiting.push(call);
       this.#sweepBy(endMs);
@@ -123,7 +127,7 @@ export class Session {
   }
 
   #callOf(method: Method, endMs: number, end: OpenCall['end']): OpenCall {
-    return { id: this.#nextId(), method, endMs, end, sent: false };
+    return { id: this.#nextId(), method, bytes: estimatedBytes(method), endMs, end, sent: false };
   }
 
   #nextId(): number {
@@ -165,9 +169,8 @@ export class Session {
     while (this.#firstWaiting < this.#waiting.length) {
       if (this.#open.size + calls.length >= this.#callsMax) break;
       const call = this.#waiting[this.#firstWaiting]!;
-      const size = estimatedBytes(call.method);
-      if (calls.length > 0 && bytes + size > clientLimits.messageBytes) break;
-      bytes += size;
+      if (calls.length > 0 && bytes + call.bytes > clientLimits.messageBytes) break;
+      bytes += call.bytes;
       calls.push(call);
       this.#firstWaiting += 1;
     }
@@ -275,4 +278,11 @@ export class Session {
     }
     call.end({ kind, sent: call.sent });
   }
+}
+
+function refuseTooLarge(size: number): void {
+  const limit = clientLimits.callBytesMax;
+  if (size <= limit) return;
+  const message = `the call takes some ${size} bytes, ${limit} is the most`;
+  throw errorOf({ code: 'TRANSACTION_TOO_LARGE', message, details: { limit, size } });
 }
