@@ -101,6 +101,7 @@ async function main(options: Options): Promise<number> {
       peers: options.peers === true,
       rounds: options.rounds ?? 1,
       ...{ warmUpS, measuredS, directory, undo },
+      onStage: (text) => stderr.write(`${text}\n`),
       onVersion: (protocol, version) => (versions[protocol] = version),
       onResult: (result, done, of) => {
         points.push(result);

@@ -19,6 +19,8 @@ export interface Plan {
   readonly directory: string;
   readonly undo: Undo;
   readonly onResult: (result: PointResult, done: number, of: number) => void;
+  /** What goes on between measurements, for who waits. */
+  readonly onStage: (text: string) => void;
   readonly onVersion: (protocol: Protocol, version: string) => void;
 }
 
@@ -37,6 +39,7 @@ const ofMeridian: readonly Protocol[] = ['http', 'grpc', 'sdk'];
 /** Runs everything, and tells each result as it comes. */
 export async function runPlan(plan: Plan): Promise<void> {
   await mkdir(plan.directory, { recursive: true });
+  plan.onStage('starting…');
   const progress = {
     done: 0,
     of: plan.points.reduce((sum, { protocols }) => sum + protocols.length, 0) * plan.rounds,
@@ -61,8 +64,11 @@ export async function runPlan(plan: Plan): Promise<void> {
 }
 
 async function prepare(bed: Bed, protocols: readonly Protocol[], plan: Plan): Promise<void> {
+  plan.onStage('filling…');
   await fill(bed, protocols, plan);
-  if (plan.warmUpS > 0) await warm(bed, protocols, plan);
+  if (plan.warmUpS === 0) return;
+  plan.onStage('warming up…');
+  await warm(bed, protocols, plan);
 }
 
 /** So that the first point does not pay for what a server compiles when it is first asked; the same for every store. */

@@ -71,7 +71,13 @@ class GaleraNode {
     const { n, data, place } = this;
     await mkdir(data, { recursive: true });
     const login = ['--auth-root-authentication-method=normal', '--skip-test-db'];
-    await run('mariadb-install-db', ['--no-defaults', '--user=root', `--datadir=${data}`, ...login]);
+    const initial = new ServerProcess({
+      name: 'mariadb-install-db',
+      command: ['mariadb-install-db', '--no-defaults', '--user=root', `--datadir=${data}`, ...login],
+      logFile: join(place.directory, `n${n}.log`),
+    });
+    place.undo.add(() => initial.stop());
+    await initial.succeeded();
     await run('chown', ['-R', 'mysql:mysql', data]);
     const flags = Object.entries(settingsOf(n, this.provider)).map(([name, value]) => `--${name}=${value}`);
     const node = new ServerProcess({

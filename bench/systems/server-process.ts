@@ -68,8 +68,15 @@ export class ServerProcess {
     }
   }
 
+  /** Of a program that ends by itself. Rejects unless it ends with 0. */
+  async succeeded(): Promise<void> {
+    await this.exited;
+    if (this.child.exitCode !== 0) throw this.failure('failed');
+  }
+
+  /** For the process and those that it has started. */
   signal(signal: NodeJS.Signals): void {
-    if (this.running) this.child.kill(signal);
+    if (this.running) process.kill(-this.pid, signal);
   }
 
   /** SIGTERM, and SIGKILL when that does not end it. */
