@@ -6,29 +6,33 @@ export interface Candidate {
   readonly roundTripMs: number;
 }
 
-/** Round trips that differ by less are the same: the earlier endpoint of the list is preferred. */
-const sameMs = 0.5;
-/** A candidate is clearly nearer when it saves this much, and this part. */
+/** A difference counts when it is more than this, and more than this part of the longer round trip. */
 const savedMsMin = 1;
 const savedPartMin = 0.2;
+/** What a return to an endpoint that the list prefers may cost. */
+const sameMs = 0.5;
 /** Rounds of measurement in a row in which a candidate has to be better than the current one. */
 export const roundsToMove = 3;
 
-/** The nearest, or undefined of none. */
+/** The first of those than which none is clearly nearer; undefined of none. */
 export function nearest<C extends Candidate>(candidates: readonly C[]): C | undefined {
-  let best: C | undefined;
-  for (const candidate of candidates) if (best === undefined || isNearer(candidate, best)) best = candidate;
-  return best;
+  let shortest: C | undefined;
+  for (const one of candidates) {
+    if (shortest === undefined || one.roundTripMs < shortest.roundTripMs) shortest = one;
+  }
+  if (shortest === undefined) return undefined;
+  let first = shortest;
+  for (const one of candidates) if (one.order < first.order && !isClearlyNearer(shortest, one)) first = one;
+  return first;
 }
 
-/** Whether to leave a working endpoint for a candidate: only for a clear gain, or one that the list prefers at no loss. */
+/** Whether to leave a working endpoint for a candidate: for a clear gain, or for one that the list prefers at no loss. */
 export function isWorthMoving(candidate: Candidate, current: Candidate): boolean {
-  const savedMs = current.roundTripMs - candidate.roundTripMs;
-  if (savedMs > savedMsMin && savedMs > current.roundTripMs * savedPartMin) return true;
-  return candidate.order < current.order && savedMs > -sameMs;
+  if (isClearlyNearer(candidate, current)) return true;
+  return candidate.order < current.order && candidate.roundTripMs < current.roundTripMs + sameMs;
 }
 
-function isNearer(a: Candidate, b: Candidate): boolean {
-  const apartMs = a.roundTripMs - b.roundTripMs;
-  return Math.abs(apartMs) < sameMs ? a.order < b.order : apartMs < 0;
+function isClearlyNearer(a: Candidate, b: Candidate): boolean {
+  const savedMs = b.roundTripMs - a.roundTripMs;
+  return savedMs > savedMsMin && savedMs > b.roundTripMs * savedPartMin;
 }
