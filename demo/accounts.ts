@@ -1,5 +1,4 @@
-import { post, writeOnce } from './attempts.js';
-import { tokenOf, type RegionClient } from './region-client.js';
+import type { RegionClient } from './region-client.js';
 
 /** Few, so that transfers meet. */
 export const accounts = Array.from({ length: 8 }, (_, i) => `accounts/${i}`);
@@ -12,16 +11,16 @@ export const bankKeyspaces = ['default', 'eu'] as const;
 export const transferCounter = 'transfers';
 /** Every transfer leaves a line of text here, which expires after a day. */
 export const receiptPrefix = 'receipts/';
-export const receiptTtlSeconds = 86_400;
+export const receiptTtlMs = 86_400_000;
 
-/** Opens the accounts; returns the token of the commit. */
+/** Opens the accounts; returns the GTID of the commit. */
 export async function openAccounts(
-  client: RegionClient,
+  { sdk }: RegionClient,
   keyspace: string,
   signal: AbortSignal,
-): Promise<string | undefined> {
-  const mutations = accounts.map((key) => ({ set: { key, value: openingBalance } }));
-  const question = post(`/v1/keyspaces/${keyspace}/transact`, { mutations });
-  const answer = await writeOnce(client, { question, signal, onFailure: () => {} });
-  return tokenOf(answer.headers);
+): Promise<string> {
+  const opening = sdk.keyspace(keyspace).atomic();
+  for (const account of accounts) opening.set(account, openingBalance);
+  const { gtid } = await opening.commit({ signal });
+  return gtid;
 }

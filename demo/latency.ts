@@ -1,7 +1,6 @@
 import { build, type Histogram } from 'hdr-histogram-js';
 import { setTimeout as pause } from 'node:timers/promises';
-import { jsonOf, readAnswer, writeOnce } from './attempts.js';
-import type { RegionClient } from './region-client.js';
+import { ask, type RegionClient } from './region-client.js';
 
 export const latencyPrefix = 'latency/';
 
@@ -15,35 +14,36 @@ export interface Measuring {
   readonly count: number;
   readonly signal: AbortSignal;
   readonly onDone: () => void;
-  readonly onFailure: (code: string) => void;
 }
 
-/** Commits of one small value each, one after the other, from the request to its answer. */
+/** Commits of one small value each, one after the other, from the call to its end. */
 export async function measureCommits(
   client: RegionClient,
   keyspace: string,
-  { count, signal, onDone, onFailure }: Measuring,
+  { count, signal, onDone }: Measuring,
 ): Promise<Percentiles> {
+  const { region, sdk } = client;
+  const into = sdk.keyspace(keyspace);
   return measure(count, async (i) => {
-    const question = {
-      method: 'PUT',
-      path: `/v1/keyspaces/${keyspace}/keys/${latencyPrefix}${client.region}/${i}`,
-      headers: { 'Content-Type': 'application/json' },
-      body: Buffer.from(JSON.stringify({ region: client.region, commit: i })),
-    } as const;
-    await writeOnce(client, { question, signal, onFailure });
+    await into.set(`${latencyPrefix}${region}/${i}`, { region, commit: i }, { signal });
     onDone();
   });
 }
 
-/** Local reads of `paths`, one after the other. */
+export interface PlacedKey {
+  readonly keyspace: string;
+  readonly key: string;
+}
+
+/** Local reads, one after the other. */
 export async function measureReads(
-  client: RegionClient,
-  paths: readonly string[],
+  { sdk }: RegionClient,
+  places: readonly PlacedKey[],
   signal: AbortSignal,
 ): Promise<Percentiles> {
-  return measure(paths.length, async (i) => {
-    await readAnswer(client, { method: 'GET', path: paths[i]! }, signal);
+  return measure(places.length, async (i) => {
+    const { keyspace, key } = places[i]!;
+    await sdk.keyspace(keyspace).get(key, { signal });
   });
 }
 
@@ -73,9 +73,7 @@ export async function linkRoundTrips(
 ): Promise<Map<string, number>> {
   const seen = new Map<string, number[]>();
   for (let i = 0; i < samples; i++) {
-    const view = jsonOf(
-      await readAnswer(client, { method: 'GET', path: '/v1/cluster' }, signal),
-    ) as ClusterView;
+    const view = (await ask(client, '/v1/cluster', signal)).json as ClusterView;
     for (const { region, roundTripMs } of view.nodes)
       if (roundTripMs !== undefined && region !== client.region)
         seen.set(region, [...(seen.get(region) ?? []), roundTripMs]);

@@ -3,12 +3,13 @@ import { Command, InvalidArgumentError } from 'commander';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MeridianError } from '../src/client/index.js';
 import { startLocalCluster, type LocalCluster } from '../src/local/cluster.js';
 import { freePorts } from '../src/local/ports.js';
 import { exitText } from '../src/local/local-node.js';
 import { paletteOf } from '../src/local/palette.js';
 import { ClusterStartError } from '../src/local/start-error.js';
-import { DemoError } from './attempts.js';
+import { DemoError } from './demo-error.js';
 import { loadCities } from './cities.js';
 import { showProgress } from './progress.js';
 import { runDemo } from './run-demo.js';
@@ -39,6 +40,9 @@ const program = new Command('demo')
   .option('--seed <n>', 'of the transfers', positive, 1)
   .option('--keep', 'leave the data of the cluster where it is');
 
+/** Ends that need no stack. */
+const expected = [MeridianError, DemoError, ClusterStartError];
+
 const abort = new AbortController();
 let stopAsked = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -66,8 +70,8 @@ async function run(options: Options): Promise<number> {
       say('\nStopped.');
       return 130;
     }
-    if (!(error instanceof DemoError) && !(error instanceof ClusterStartError)) throw error;
-    stderr.write(`${error.message}\n`);
+    if (!expected.some((one) => error instanceof one)) throw error;
+    stderr.write(`${(error as Error).message}\n`);
     return 1;
   } finally {
     if (options.keep === true)

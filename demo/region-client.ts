@@ -1,112 +1,44 @@
-import { Agent, request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { connect, type Client } from '../src/client/index.js';
+import type { LocalCluster } from '../src/local/cluster.js';
+import { formatAddress } from '../src/server/config/address.js';
+import { DemoError } from './demo-error.js';
 
-export interface Question {
-  readonly method: 'GET' | 'PUT' | 'POST';
-  /** From the root, percent-encoded. */
-  readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Buffer | undefined;
+/** An app in one region: it speaks to the node there. */
+export interface RegionClient {
+  readonly region: string;
+  /** Transactions and reads. */
+  readonly sdk: Client;
+  /** The node's HTTP, for what is told about the cluster and for the independent reader. */
+  readonly url: string;
+}
+
+/** Of one call with its retries: the load keeps every home busy. */
+const requestTimeoutMs = 60_000;
+const transactTimeoutMs = 120_000;
+
+export function connectRegions(
+  { nodes, config }: LocalCluster,
+  signal: AbortSignal,
+): Promise<RegionClient[]> {
+  return Promise.all(
+    nodes.map(async ({ id, region, httpUrl }) => {
+      const { peer } = config.nodes.find((node) => node.id === id)!;
+      const endpoints = [formatAddress(peer)];
+      const sdk = await connect({ endpoints, requestTimeoutMs, transactTimeoutMs, signal });
+      return { region, sdk, url: httpUrl };
+    }),
+  );
 }
 
 export interface Answer {
-  readonly kind: 'answer';
-  /** 2xx. */
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
+  /** Meridian-Causality: the GTID of what was read. */
+  readonly token: string | null;
+  readonly json: unknown;
 }
 
-/** A problem body of the API (RFC 9457). */
-export interface Problem {
-  readonly kind: 'problem';
-  readonly code: string;
-  readonly detail: string;
-  /** The catalogue's word on how to try again. */
-  readonly retry: string;
-  /** Of the transaction id. */
-  readonly outcome: string;
-  readonly retryAfterMs: number;
-  /** Meridian-Causality: for a conflict, not below its winner. */
-  readonly token: string | undefined;
-}
-
-/** It may have arrived, and nothing that says more came back. */
-export interface NoAnswer {
-  readonly kind: 'no-answer';
-  readonly message: string;
-}
-
-export type Exchange = Answer | Problem | NoAnswer;
-
-const timeoutMs = 30_000;
-
-/** HTTP to the node of one region, over connections that stay open. */
-export class RegionClient {
-  private readonly agent = new Agent({ keepAlive: true, scheduling: 'lifo' });
-  private readonly base: URL;
-
-  constructor(
-    readonly region: string,
-    url: string,
-  ) {
-    this.base = new URL(url);
-  }
-
-  /** One exchange; never rejects for what the node does. */
-  send({ method, path, headers, body }: Question): Promise<Exchange> {
-    const { hostname, port } = this.base;
-    const length = body === undefined ? {} : { 'Content-Length': String(body.length) };
-    return new Promise((resolve) => {
-      const sent = request({
-        ...{ agent: this.agent, hostname, port, method, path, timeout: timeoutMs },
-        headers: { ...length, ...headers },
-      });
-      const giveUp = (error: Error): void => resolve({ kind: 'no-answer', message: error.message });
-      sent.on('timeout', () => sent.destroy(new Error(`no answer from ${this.region} in ${timeoutMs} ms`)));
-      sent.on('error', giveUp);
-      sent.on('response', (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', giveUp);
-        response.on('end', () => resolve(judge(response, Buffer.concat(chunks))));
-      });
-      sent.end(body);
-    });
-  }
-
-  close(): void {
-    this.agent.destroy();
-  }
-}
-
-function judge(response: IncomingMessage, body: Buffer): Exchange {
-  const { statusCode: status = 0, headers } = response;
-  if (status >= 200 && status < 300) return { kind: 'answer', status, headers, body };
-  const fields = fieldsOf(body);
-  if (typeof fields['code'] !== 'string')
-    return { kind: 'no-answer', message: `HTTP ${status} without a problem body` };
-  const text = (name: string): string => String(fields[name] ?? '');
-  return {
-    kind: 'problem',
-    code: fields['code'],
-    detail: text('detail'),
-    retry: text('retry'),
-    outcome: text('outcome'),
-    retryAfterMs: Number(headers['retry-after'] ?? 0) * 1000,
-    token: tokenOf(headers),
-  };
-}
-
-export function tokenOf(headers: IncomingHttpHeaders): string | undefined {
-  const token = headers['meridian-causality'];
-  return typeof token === 'string' ? token : undefined;
-}
-
-function fieldsOf(body: Buffer): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(body.toString('utf8'));
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
+/** A GET; a DemoError when it is refused. */
+export async function ask({ url }: RegionClient, path: string, signal: AbortSignal): Promise<Answer> {
+  const response = await fetch(new URL(path, url), { signal });
+  if (!response.ok) throw new DemoError(`GET ${path} at ${url}: ${response.status} ${await response.text()}`);
+  return { token: response.headers.get('meridian-causality'), json: await response.json() };
 }

@@ -1,9 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { unnoticedChanges } from './alterations.js';
-import { jsonOf, readAnswer } from './attempts.js';
 import { takeCensus, type Census } from './census.js';
 import type { CityRecord } from './cities.js';
-import { tokenOf, type RegionClient } from './region-client.js';
+import { ask, type RegionClient } from './region-client.js';
 import { hashRecords, recordOf, type ListedEntry, type StateRecord } from './state-records.js';
 
 /** A keyspace in one region: what its node says, and what an independent reader found. */
@@ -24,12 +23,8 @@ export async function inspectState(
   keyspace: string,
   { loaded, signal }: { readonly loaded: readonly CityRecord[]; readonly signal: AbortSignal },
 ): Promise<RegionalState> {
-  const asked = await readAnswer(
-    client,
-    { method: 'GET', path: `/v1/keyspaces/${keyspace}/state-hash` },
-    signal,
-  );
-  const node = jsonOf(asked) as RegionalState['node'];
+  const asked = await ask(client, `/v1/keyspaces/${keyspace}/state-hash`, signal);
+  const node = asked.json as RegionalState['node'];
   const { records, gtids } = await listAll(client, keyspace, signal);
   const hash = hashRecords(records);
   const middle = records.length >> 1;
@@ -53,16 +48,16 @@ async function listAll(
   client: RegionClient,
   keyspace: string,
   signal: AbortSignal,
-): Promise<{ records: StateRecord[]; gtids: Set<string | undefined> }> {
+): Promise<{ records: StateRecord[]; gtids: Set<string | null> }> {
   const records: StateRecord[] = [];
-  const gtids = new Set<string | undefined>();
+  const gtids = new Set<string | null>();
   let cursor: string | undefined;
   do {
     const place = cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`;
     const path = `/v1/keyspaces/${keyspace}/keys?encoding=base64&limit=1000${place}`;
-    const answer = await readAnswer(client, { method: 'GET', path }, signal);
-    gtids.add(tokenOf(answer.headers));
-    const page = jsonOf(answer) as Page;
+    const { token, json } = await ask(client, path, signal);
+    gtids.add(token);
+    const page = json as Page;
     for (const entry of page.entries) records.push(recordOf(entry));
     cursor = page.cursor;
   } while (cursor !== undefined);
@@ -88,8 +83,7 @@ export async function settled(clients: readonly RegionClient[], signal: AbortSig
 
 /** The seqno of every keyspace; undefined while something that the node knows of is not applied. */
 async function progressOf(client: RegionClient, signal: AbortSignal): Promise<string | undefined> {
-  const answer = await readAnswer(client, { method: 'GET', path: '/v1/keyspaces' }, signal);
-  const { keyspaces } = jsonOf(answer) as Keyspaces;
+  const { keyspaces } = (await ask(client, '/v1/keyspaces', signal)).json as Keyspaces;
   if (keyspaces.some(({ applied, tail }) => applied < tail)) return undefined;
   return keyspaces.map(({ name, applied }) => `${name} ${applied}`).join(', ');
 }

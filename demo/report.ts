@@ -1,7 +1,6 @@
 import type { Percentiles } from './latency.js';
 import type { RegionalState } from './regional-state.js';
 import type { Homes, Pair } from './rounds.js';
-import type { Tally } from './tally.js';
 
 /** What the demo did and found. */
 export interface DemoReport extends Homes {
@@ -30,14 +29,12 @@ export interface LoadReport {
   readonly cities: number;
   readonly transactions: number;
   readonly seconds: number;
-  /** Attempts that failed and were repeated, by code. */
-  readonly failures: Tally;
 }
 
 export interface TransferReport extends Pair {
   readonly committed: number;
-  readonly aborts: Tally;
-  readonly failures: Tally;
+  /** Runs that came to nothing and were followed by another. */
+  readonly repeated: number;
 }
 
 export interface CommitReport extends Pair {

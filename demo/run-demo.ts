@@ -6,12 +6,11 @@ import { linkRoundTrips, measureCommits, measureReads } from './latency.js';
 import { batchSize, loadThrough } from './load.js';
 import type { CityKeyspace } from './placement.js';
 import type { Progress } from './progress.js';
-import { RegionClient } from './region-client.js';
+import { connectRegions, type RegionClient } from './region-client.js';
 import { inspectState, settled } from './regional-state.js';
 import type { CommitReport, DemoReport, Expected, LoadReport, TransferReport } from './report.js';
 import { measurementRounds, type Homes } from './rounds.js';
 import { seededRandom } from './seeded-random.js';
-import { Tally } from './tally.js';
 import { Teller } from './transfers.js';
 
 export interface DemoSettings {
@@ -34,14 +33,14 @@ interface Stage extends DemoSettings, Homes {
 const readsMeasured = 500;
 const roundTripSamples = 7;
 
-/** The demo on a cluster that serves. Rejects with a DemoError when a write or read fails for good. */
+/** The demo on a cluster that serves. Rejects with a MeridianError or DemoError when a call fails for good. */
 export async function runDemo(
   cluster: LocalCluster,
   cities: CitiesByKeyspace,
   settings: DemoSettings,
 ): Promise<DemoReport> {
   const { nodes, keyspaces } = cluster.config;
-  const clients = cluster.nodes.map(({ region, httpUrl }) => new RegionClient(region, httpUrl));
+  const clients = await connectRegions(cluster, settings.signal);
   const homes = {
     regions: clients.map(({ region }) => region),
     keyspaces: keyspaces.map(({ name, node }) => ({
@@ -64,7 +63,7 @@ export async function runDemo(
     return { wan: settings.wan, ...homes, load, transfers, commits, reads, settled: calm, states, expected };
   } finally {
     over.abort();
-    for (const client of clients) client.close();
+    for (const { sdk } of clients) sdk.close();
   }
 }
 
@@ -74,7 +73,6 @@ async function loadAndTransfer(
   const { clients, cities, signal } = stage;
   const total = citiesIn(cities);
   const progress = stage.progress('load', total);
-  const failures = new Tally();
   const tellers = await openBanks(stage);
   const hands = dealBatches(cities, batchSize, clients.length);
   let loaded = 0;
@@ -87,7 +85,7 @@ async function loadAndTransfer(
     show();
   };
   try {
-    const all = clients.map((client, i) => loadThrough(client, hands[i]!, { signal, failures, onLoaded }));
+    const all = clients.map((client, i) => loadThrough(client, hands[i]!, { signal, onLoaded }));
     let seconds = 0;
     const loadDone = Promise.all(all).then(() => {
       loading = false;
@@ -96,11 +94,11 @@ async function loadAndTransfer(
     await Promise.all([loadDone, ...work]);
     show();
     const transactions = hands.reduce((sum, batches) => sum + batches.length, 0);
-    const transfers = tellers.map(({ bank, committed, aborts, failures: others }) => ({
+    const transfers = tellers.map(({ bank, committed, repeated }) => ({
       ...{ region: bank.client.region, keyspace: bank.keyspace },
-      ...{ committed, aborts, failures: others },
+      ...{ committed, repeated },
     }));
-    return { load: { cities: total, transactions, seconds, failures }, transfers };
+    return { load: { cities: total, transactions, seconds }, transfers };
   } finally {
     progress.end();
   }
@@ -110,15 +108,17 @@ async function openBanks({ clients, keyspaces, seed, signal, wan }: Stage): Prom
   const tellers: Teller[] = [];
   for (const keyspace of bankKeyspaces) {
     const { home } = keyspaces.find(({ name }) => name === keyspace)!;
-    const token = await openAccounts(
+    const gtid = await openAccounts(
       clients.find(({ region }) => region === home)!,
       keyspace,
       signal,
     );
     for (const client of clients) {
+      // Every region begins behind the opening of the accounts.
+      client.sdk.causality.import({ [keyspace]: gtid });
       const random = seededRandom(seed + tellers.length);
       // As long as a commit takes: else the region next to the home would win every time.
-      tellers.push(new Teller({ client, keyspace, token, random, signal, pauseMsMax: wan ? 200 : 30 }));
+      tellers.push(new Teller({ client, keyspace, random, signal, pauseMsMax: wan ? 200 : 30 }));
     }
   }
   return tellers;
@@ -126,8 +126,8 @@ async function openBanks({ clients, keyspaces, seed, signal, wan }: Stage): Prom
 
 function transfersNote(tellers: readonly Teller[]): string {
   const committed = tellers.reduce((sum, teller) => sum + teller.committed, 0);
-  const aborted = tellers.reduce((sum, teller) => sum + teller.aborts.total, 0);
-  return `transfers: ${committed} committed, ${aborted} aborted`;
+  const repeated = tellers.reduce((sum, teller) => sum + teller.repeated, 0);
+  return `transfers: ${committed} committed, ${repeated} run again`;
 }
 
 function citiesIn(cities: CitiesByKeyspace): number {
@@ -151,7 +151,7 @@ async function measureAll(stage: Stage): Promise<CommitReport[]> {
       const measured = round.map(async ({ region, keyspace }) => {
         const at = clients.findIndex((client) => client.region === region);
         const { home } = keyspaces.find(({ name }) => name === keyspace)!;
-        const measuring = { count, signal, onDone, onFailure: () => {} };
+        const measuring = { count, signal, onDone };
         const latency = await measureCommits(clients[at]!, keyspace, measuring);
         return { region, keyspace, latency, roundTripMs: roundTrips[at]!.get(home) };
       });
@@ -166,10 +166,8 @@ async function measureAll(stage: Stage): Promise<CommitReport[]> {
 }
 
 async function readEverywhere({ clients, cities, signal }: Stage): Promise<DemoReport['reads']> {
-  const paths = [...cities].flatMap(([keyspace, records]) =>
-    records.map(({ key }) => `/v1/keyspaces/${keyspace}/keys/${key}`),
-  );
-  const chosen = spread(paths, readsMeasured);
+  const places = [...cities].flatMap(([keyspace, records]) => records.map(({ key }) => ({ keyspace, key })));
+  const chosen = spread(places, readsMeasured);
   const reads = [];
   for (const client of clients)
     reads.push({ region: client.region, latency: await measureReads(client, chosen, signal) });

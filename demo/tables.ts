@@ -1,8 +1,7 @@
 import Table from 'cli-table3';
 import type { Paint } from '../src/local/palette.js';
 import type { Percentiles } from './latency.js';
-import type { DemoReport } from './report.js';
-import { Tally } from './tally.js';
+import type { DemoReport, TransferReport } from './report.js';
 import type { Finding } from './verdict.js';
 
 type Cell = string | number;
@@ -74,25 +73,12 @@ function stateTable({ states, keyspaces }: DemoReport, paint: Paint): string {
 const short = (hash: string): string => `${hash.slice(0, 16)}${hash.length > 16 ? '…' : ''}`;
 
 function transferTable({ transfers }: DemoReport, paint: Paint): string {
-  const aborts = new Tally();
-  const failures = new Tally();
-  for (const one of transfers) {
-    aborts.addAll(one.aborts);
-    failures.addAll(one.failures);
-  }
-  const codes = [...aborts.entries(), ...failures.entries()].map(([code]) => code);
-  const rows = transfers.map(({ region, keyspace, committed, aborts: own, failures: others }) => [
-    region,
-    keyspace,
-    count(committed),
-    ...codes.map((code) => count(own.of(code) + others.of(code))),
-  ]);
-  const total = transfers.reduce((sum, { committed }) => sum + committed, 0);
-  const totals = codes.map((code) => count(aborts.of(code) + failures.of(code)));
+  const sum = (of: (one: TransferReport) => number): string =>
+    count(transfers.reduce((total, one) => total + of(one), 0));
   return tableOf(paint, 2, [
-    ['from', 'keyspace', 'committed', ...codes],
-    ...rows,
-    ['all', '', count(total), ...totals],
+    ['from', 'keyspace', 'committed', 'aborted and run again'],
+    ...transfers.map((one) => [one.region, one.keyspace, count(one.committed), count(one.repeated)]),
+    ['all', '', sum(({ committed }) => committed), sum(({ repeated }) => repeated)],
   ]);
 }
 
@@ -125,9 +111,7 @@ function findingText({ claim, against }: Finding, paint: Paint): string {
 }
 
 export function loadText({ load }: DemoReport): string {
-  const { cities, transactions, seconds, failures } = load;
+  const { cities, transactions, seconds } = load;
   const rate = count(Math.round(cities / seconds));
-  const repeated = failures.entries().map(([code, times]) => `${code} ${count(times)}`);
-  const again = repeated.length === 0 ? '' : `, attempts repeated: ${repeated.join(', ')}`;
-  return `${count(cities)} cities in ${count(transactions)} transactions, ${seconds.toFixed(1)} s, ${rate} cities/s${again}`;
+  return `${count(cities)} cities in ${count(transactions)} transactions, ${seconds.toFixed(1)} s, ${rate} cities/s`;
 }

@@ -1,12 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { unnoticedChanges } from '../../demo/alterations.js';
-import { nextStep } from '../../demo/attempts.js';
 import { dealBatches, loadCities, spread } from '../../demo/cities.js';
 import { americas, asiaAndOceania } from '../../demo/placement.js';
-import type { Problem } from '../../demo/region-client.js';
 import { hashRecords, recordOf, type ListedEntry } from '../../demo/state-records.js';
 import { measurementRounds } from '../../demo/rounds.js';
-import { Tally } from '../../demo/tally.js';
 import type { DemoReport } from '../../demo/report.js';
 import { holds, judge } from '../../demo/verdict.js';
 
@@ -65,28 +62,6 @@ describe('cities', () => {
   });
 });
 
-describe('a failed write', () => {
-  const problem = (retry: string, outcome: string, retryAfterMs = 0): Problem => ({
-    ...{ kind: 'problem', code: 'X', detail: '', token: undefined, retry, outcome, retryAfterMs },
-  });
-
-  it('is repeated under the same id as long as the outcome is unknown', () => {
-    expect(nextStep({ kind: 'no-answer', message: '' }, 1).kind).toBe('same-id');
-    expect(nextStep(problem('same-id', 'unknown'), 1).kind).toBe('same-id');
-    expect(nextStep(problem('new-snapshot', 'unknown'), 1).kind).toBe('same-id');
-    expect(nextStep(problem('after-delay', 'unknown', 3000), 1)).toEqual({ kind: 'same-id', afterMs: 3000 });
-  });
-
-  it('takes a new id only when the old one never commits', () => {
-    expect(nextStep(problem('new-snapshot', 'not-committed'), 1).kind).toBe('new-id');
-  });
-
-  it('is given up when trying again does not help', () => {
-    expect(nextStep(problem('no', 'not-committed'), 1).kind).toBe('give-up');
-    expect(nextStep(problem('later', 'not-committed'), 1000).kind).toBe('give-up');
-  });
-});
-
 describe('the rounds of the measurement', () => {
   const regions = ['us-east', 'eu-west', 'ap-south'];
   const keyspaces = ['default', 'eu', 'ap'].map((name, i) => ({ name, home: regions[i]! }));
@@ -121,7 +96,7 @@ describe('the verdict', () => {
     ...{ wan: false, settled: true, transfers: [], commits: [], reads: [] },
     regions: ['eu-west', 'us-east'],
     keyspaces: [{ name: 'eu', home: 'eu-west' }],
-    load: { cities: 4, transactions: 1, seconds: 1, failures: new Tally() },
+    load: { cities: 4, transactions: 1, seconds: 1 },
     states: [state('eu-west'), state('us-east')],
     expected: new Map([['eu', { cities: 4, measured: 1, accountsTotal: 8000, transfers: 2 }]]),
   };

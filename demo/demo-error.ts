@@ -1,0 +1,2 @@
+/** What the demo cannot go on after. */
+export class DemoError extends Error {}
