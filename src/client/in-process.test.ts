@@ -79,6 +79,13 @@ it('commits checks and mutations together, or not at all', async () => {
   expect((await client.get('a'))!.value).toBe(2);
 });
 
+it('tells what is no transaction id from an outcome that is unknown', async () => {
+  await expect(client.resolve('yesterday')).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    outcome: 'not-committed',
+  });
+});
+
 it('runs transactions that read their own writes', async () => {
   await client.set('x', 1);
   const { value, version } = await client.transact(async (tx) => {

@@ -1,6 +1,6 @@
 import type { CommitReply, StateReply } from '../transport/public-api/messages.js';
 import type { Answer, Calls } from './calls.js';
-import { outcomeUnknown } from './errors.js';
+import { MeridianError, outcomeUnknown } from './errors.js';
 import type { Commit } from './options.js';
 import type { Bounds } from './session.js';
 import { describeKey } from '../model/keys.js';
@@ -40,6 +40,8 @@ export async function settleOutcome(
         throw outcomeUnknown(transactionId, undefined);
     }
   } catch (error) {
+    // What is no id has no outcome.
+    if (error instanceof MeridianError && error.code === 'INVALID_ARGUMENT') throw error;
     throw outcomeUnknown(transactionId, error);
   }
 }
