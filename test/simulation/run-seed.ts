@@ -76,6 +76,7 @@ async function scenario(world: World, history: History, places: Places): Promise
   workload.stop();
   await world.until('every node serves writes again', () => world.allWritable(), serveMsMax);
   await world.until('every client knows its outcomes', () => !workload.busy, settleMsMax);
+  workload.end();
   await newCommits(world, history);
   await world.until('no submission is pending', () => pending(world) === 0, settleMsMax);
   await world.until('every region has applied everything', () => level(world), convergeMsMax);
@@ -83,7 +84,7 @@ async function scenario(world: World, history: History, places: Places): Promise
 
 async function watchNodes(world: World, history: History, places: Places): Promise<void> {
   for (;;) {
-    await world.delay(97);
+    await world.delay(149);
     history.violations.push(...beyondBounds(world), ...places.note(world));
   }
 }

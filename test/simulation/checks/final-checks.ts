@@ -6,6 +6,7 @@ import type { TransactionState } from '../../../src/transaction/service.js';
 import type { History } from '../workload/history.js';
 import { accounts, counters, fundsEach } from '../workload/requests.js';
 import { keyspaceNames, type World } from '../world/world.js';
+import { callOf, checkAppRead, checkCalls } from './apps.js';
 import type { Places } from './places.js';
 import { ReplayedLog } from './replayed-log.js';
 import { checkOutcome, checkPlace, checkRead } from './transactions.js';
@@ -36,6 +37,10 @@ export async function finalChecks(world: World, history: History, places: Places
       ...history.readOnly
         .filter((read) => read.keyspace === keyspace)
         .flatMap((read) => checkRead(read, log)),
+      ...checkCalls(keyspace, history, log),
+      ...history.apps.reads
+        .filter((read) => read.keyspace === keyspace)
+        .flatMap((read) => checkAppRead(read, log)),
       ...strangers(keyspace, history, log),
       ...places.differences(keyspace, log),
     ];
@@ -143,8 +148,8 @@ function describeState(found: TransactionState): string {
 function strangers(keyspace: string, history: History, log: ReplayedLog): string[] {
   const sent = new Set(history.sent.filter((one) => one.keyspace === keyspace).map(({ id }) => id));
   return log.transactions
-    .filter(
-      ({ writeSet }) => !sent.has(writeSet.id) && writeSet.mutations.some(({ kind }) => kind !== 'expire'),
-    )
+    .filter(({ writeSet }) => !sent.has(writeSet.id))
+    .filter((one) => callOf(one, history) === undefined)
+    .filter(({ writeSet }) => writeSet.mutations.some(({ kind }) => kind !== 'expire'))
     .map(({ writeSet }) => `nobody sent ${writeSet.id}`);
 }

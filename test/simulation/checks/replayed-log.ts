@@ -3,7 +3,7 @@ import { decodeEntry, type Entry } from '../../../src/model/entry.js';
 import type { TransactionId } from '../../../src/model/ids.js';
 import type { Key, KeyRange } from '../../../src/model/keys.js';
 import { decodeWriteSet, type Mutation, type WriteSet } from '../../../src/model/write-set.js';
-import type { Seen } from '../workload/history.js';
+import type { Seen } from '../workload/observed.js';
 
 interface Version extends Seen {
   readonly expiresAtMs: number;

@@ -1,7 +1,8 @@
 import { describeKey, type Key, type KeyRange } from '../../../src/model/keys.js';
 import type { Mutation } from '../../../src/model/write-set.js';
 import type { Check } from '../../../src/transaction/service.js';
-import type { Observed, ReadOnly, Seen, Sent } from '../workload/history.js';
+import type { ReadOnly, Sent } from '../workload/history.js';
+import type { Observed, Seen } from '../workload/observed.js';
 import type { Replayed, ReplayedLog } from './replayed-log.js';
 
 /** One outcome per id, the one that every client was told, with the content that was sent. */
@@ -88,7 +89,8 @@ export function checkRead({ snapshot, reads }: ReadOnly, log: ReplayedLog): stri
     .map((what) => `a read at ${snapshot}: ${what}`);
 }
 
-function differences(read: Observed, log: ReplayedLog, seqno: number): string[] {
+/** What a read saw otherwise than it was after the transaction of that seqno. */
+export function differences(read: Observed, log: ReplayedLog, seqno: number): string[] {
   if (read.kind === 'key') {
     const held = log.at(read.key, seqno);
     return same(held, read.seen)

@@ -1,21 +1,15 @@
 import type { Failure, Result } from '../../../src/model/errors.js';
 import { gtid, parseGtid, type Gtid } from '../../../src/model/gtid.js';
 import type { KeyspaceId } from '../../../src/model/ids.js';
+import { limits } from '../../../src/model/limits.js';
 import type { Key } from '../../../src/model/keys.js';
 import type { MeridianNode } from '../../../src/server/node.js';
 import type { Committed, Freshness, KeyspaceService, ReadAnswer } from '../../../src/transaction/service.js';
 import { lost, type Lost, type SimNode } from '../world/sim-node.js';
 import type { SeededRandom } from '../world/seeded-random.js';
 import type { World } from '../world/world.js';
-import {
-  observedRange,
-  seen,
-  type Carried,
-  type History,
-  type Observed,
-  type Sent,
-  type Word,
-} from './history.js';
+import type { Carried, History, Sent, Word } from './history.js';
+import { observedRange, seen, type Observed } from './observed.js';
 
 /** What is known of an id after an answer. */
 export type Standing = Word['kind'] | 'unknown';
@@ -23,6 +17,7 @@ export type Standing = Word['kind'] | 'unknown';
 type Again = (node: SimNode) => Promise<Standing>;
 
 const committedKept = 300;
+const awayMsMax = 30_000;
 
 /** One client: mostly at the node of its region, one request at a time, with a causality token per keyspace. */
 export class Client {
@@ -227,6 +222,9 @@ export class Client {
   async settle(sent: Sent, again: ((node: SimNode) => Promise<Standing>) | undefined): Promise<Standing> {
     this.history.count('unsettled ids');
     let standing: Standing = 'unknown';
+    // Away for so long that nobody need tell any more.
+    if (this.careless && limits.outcomesMsMax < awayMsMax && this.random.chance(0.004))
+      await this.world.delay(this.random.between(limits.outcomesMsMax, awayMsMax));
     for (let waitMsMax = 500; standing === 'unknown'; waitMsMax = Math.min(2 * waitMsMax, 4000)) {
       await this.world.delay(this.random.between(50, waitMsMax));
       const node = this.anyNode();

@@ -1,26 +1,11 @@
 import { parseGtid, type Gtid } from '../../../src/model/gtid.js';
 import type { TransactionId } from '../../../src/model/ids.js';
-import type { Key, KeyRange } from '../../../src/model/keys.js';
-import type { VersionedValue } from '../../../src/model/value.js';
 import type { Isolation } from '../../../src/model/write-set.js';
-import type { Check, ListPage, MutationRequest, ReadRequest } from '../../../src/transaction/service.js';
+import type { Check, MutationRequest, ReadRequest } from '../../../src/transaction/service.js';
+import { AppHistory } from './app-history.js';
+import type { Observed } from './observed.js';
 import { Counts } from '../world/counts.js';
 import type { SimNode } from '../world/sim-node.js';
-
-/** A value as a client saw it: who wrote it, and what it holds in one text. */
-export interface Seen {
-  readonly version: number;
-  readonly text: string;
-}
-
-/** What a read showed; of a range, the part that was scanned. */
-export type Observed =
-  | { readonly kind: 'key'; readonly key: Key; readonly seen: Seen | undefined }
-  | {
-      readonly kind: 'range';
-      readonly range: KeyRange;
-      readonly entries: readonly { key: Key; seen: Seen }[];
-    };
 
 /** The final word on an id, as a client was given it. */
 export type Word =
@@ -70,6 +55,7 @@ export class History {
   readonly sent: Sent[] = [];
   readonly readOnly: ReadOnly[] = [];
   readonly violations: string[] = [];
+  readonly apps = new AppHistory();
   readonly counts: Counts;
   readonly #known = new Map<string, number>();
   readonly #newestTokens = new Map<string, Carried>();
@@ -107,31 +93,4 @@ export class History {
   expect(holds: boolean, otherwise: () => string): void {
     if (!holds) this.violations.push(otherwise());
   }
-}
-
-export function seen(value: VersionedValue | undefined): Seen | undefined {
-  if (value === undefined) return undefined;
-  const text =
-    value.value.kind === 'counter'
-      ? `counter ${value.value.count}`
-      : `bytes ${Buffer.from(value.value.bytes).toString()}`;
-  return { version: value.version, text };
-}
-
-/** A page of a range as what it says of the keys that it scanned. */
-export function observedRange(
-  range: KeyRange,
-  page: Pick<ListPage, 'entries' | 'rest'>,
-  reverse: boolean,
-): Observed {
-  const { rest } = page;
-  let scanned = range;
-  if (rest !== undefined) {
-    scanned = reverse ? { start: rest.end!, end: range.end } : { start: range.start, end: rest.start };
-  }
-  return {
-    kind: 'range',
-    range: scanned,
-    entries: page.entries.map(({ key, value }) => ({ key, seen: seen(value)! })),
-  };
 }

@@ -9,7 +9,8 @@ import type { Isolation } from '../../../src/model/write-set.js';
 import type { Result } from '../../../src/model/errors.js';
 import { lost, type SimNode } from '../world/sim-node.js';
 import type { Client } from './client.js';
-import { observedRange, seen, type Observed, type Sent } from './history.js';
+import type { Sent } from './history.js';
+import { observedRange, seen, type Observed } from './observed.js';
 import { accounts, anyKey, fundsEach, pickIsolation, pickMutation, pickRange } from './requests.js';
 
 /** An interactive transaction as its client holds it. An operation that fails, in whatever way, ends it. */

@@ -1,13 +1,15 @@
 import { keyspaceNames, type World } from '../world/world.js';
 import { lost } from '../world/sim-node.js';
+import { Apps } from './apps.js';
 import { Client } from './client.js';
-import { observedRange, seen, type History, type Observed } from './history.js';
+import type { History } from './history.js';
+import { observedRange, seen, type Observed } from './observed.js';
 import { readAndWrite, transfer } from './interactive.js';
 import { count, mixedOneShot, repeatLate } from './one-shots.js';
 import { anyKey, pickRange } from './requests.js';
 
 const clientsPerRegion = 2;
-/** How far the clients may be ahead of their pace. */
+/** How far the clients may be ahead of their pace, or behind it before they hurry. */
 const transactionsAhead = 60;
 
 /** Clients in every region that go on until they are told to stop; then each ends what it is at. */
@@ -15,6 +17,7 @@ export class Workload {
   readonly #world: World;
   readonly #clients: Client[] = [];
   readonly #pace: number;
+  readonly #apps: Apps;
   #running = 0;
   #stopped = false;
 
@@ -22,6 +25,7 @@ export class Workload {
   constructor(world: World, history: History, pace: number) {
     this.#world = world;
     this.#pace = pace;
+    this.#apps = new Apps(world, history, () => this.#aheadOfPace() > transactionsAhead);
     for (const region of new Set(world.nodes.map((node) => node.region))) {
       const nodes = world.nodes.filter((node) => node.region === region);
       for (let i = 0; i < clientsPerRegion; i++) {
@@ -32,10 +36,11 @@ export class Workload {
   }
 
   get busy(): boolean {
-    return this.#running > 0;
+    return this.#running > 0 || this.#apps.busy;
   }
 
   start(): void {
+    this.#apps.start();
     for (const client of this.#clients) {
       this.#running += 1;
       this.#world.spawn(this.#go(client).finally(() => (this.#running -= 1)));
@@ -44,20 +49,27 @@ export class Workload {
 
   stop(): void {
     this.#stopped = true;
+    this.#apps.stop();
     for (const client of this.#clients) client.careless = false;
   }
 
-  #isAhead(): boolean {
+  /** Once it is not busy any more. */
+  end(): void {
+    this.#apps.end();
+  }
+
+  /** More than a run needs would only cost time, and so does a run that lasts longer. */
+  #aheadOfPace(): number {
     const { counts, time } = this.#world;
-    return counts.of('transactions') > transactionsAhead + (this.#pace * time.nowMs) / 1000;
+    return counts.of('transactions') - (this.#pace * time.nowMs) / 1000;
   }
 
   async #go(client: Client): Promise<void> {
     const { random } = client;
     while (!this.#stopped) {
       await this.#world.delay(random.between(5, 300));
-      // More than a run needs would only cost time.
-      if (this.#isAhead()) continue;
+      const ahead = this.#aheadOfPace();
+      if (ahead > transactionsAhead) continue;
       const keyspace = random.pick(keyspaceNames);
       const act = random.weighted<() => Promise<void>>([
         [4, () => mixedOneShot(client, keyspace)],
@@ -65,7 +77,7 @@ export class Workload {
         [3, () => transfer(client, keyspace)],
         [2, () => count(client, keyspace)],
         [3, () => read(client, keyspace)],
-        [2, () => burst(client, keyspace)],
+        [ahead < -transactionsAhead ? 12 : 2, () => burst(client, keyspace)],
         [2, () => repeatLate(client, keyspace)],
       ]);
       await act();

@@ -6,6 +6,7 @@ interface Fault {
   readonly name: string;
   readonly weight: number;
   readonly strike: () => void;
+  readonly isPossible?: boolean;
 }
 
 /** What goes wrong in a world, drawn from its seed: crashes, cuts, broken connections, slowness, clocks, disks. */
@@ -22,12 +23,15 @@ export class Faults {
     this.#random = world.random.fork('faults');
     const random = this.#random;
     this.#gapMsMax = random.pick([3000, 6000, 10_000]);
-    const drawn = this.#kinds().map((fault) => [fault.weight * random.pick([0, 1, 1, 4]), fault] as const);
+    const drawn = this.#kinds()
+      .filter(({ isPossible }) => isPossible !== false)
+      .map((fault) => [fault.weight * random.pick([0, 1, 1, 4]), fault] as const);
     this.#faults = drawn.some(([weight]) => weight > 0) ? drawn : drawn.map(([, fault]) => [1, fault]);
   }
 
   #kinds(): Fault[] {
-    const { nodes } = this.#world;
+    const { nodes, apps } = this.#world;
+    const isPossible = apps.length > 0;
     const node = (): SimNode => this.#random.pick(nodes);
     return [
       { name: 'crashes', weight: 3, strike: () => this.#crash(node()) },
@@ -39,6 +43,8 @@ export class Faults {
       { name: 'partitions', weight: 2, strike: () => this.#partition('both') },
       { name: 'one-way cuts', weight: 2, strike: () => this.#partition(this.#random.pick(['in', 'out'])) },
       { name: 'broken connections', weight: 3, strike: () => this.#breakConnections() },
+      { name: 'broken connections of apps', weight: 2, isPossible, strike: () => this.#breakApp() },
+      { name: 'apps cut off', weight: 1, isPossible, strike: () => this.#cutApp() },
       { name: 'unsteady links', weight: 2, strike: () => this.#unsteady() },
       { name: 'clock changes', weight: 2, strike: () => this.#skew() },
       { name: 'failing writes', weight: 2, strike: () => this.#failWrite() },
@@ -153,6 +159,24 @@ export class Faults {
   #breakConnections(): void {
     const [a, b] = [this.#random.pick(this.#world.nodes), this.#random.pick(this.#world.nodes)];
     this.#world.network.breakConnections(a.id, b.id);
+  }
+
+  #breakApp(): void {
+    const { network, apps, nodes } = this.#world;
+    const { name } = this.#random.pick(apps);
+    for (const node of nodes) if (this.#random.chance(0.7)) network.breakConnections(name, node.id);
+  }
+
+  /** From one node, or from all of them; of one way or both. */
+  #cutApp(): void {
+    const { network, apps, nodes, time } = this.#world;
+    const { name } = this.#random.pick(apps);
+    const way = this.#random.pick(['both', 'in', 'out'] as const);
+    for (const { id } of this.#random.chance(0.3) ? nodes : [this.#random.pick(nodes)]) {
+      if (way !== 'in') network.cut(name, id);
+      if (way !== 'out') network.cut(id, name);
+    }
+    time.after(this.#random.between(200, 8000), () => network.heal());
   }
 
   /** What is sent takes now long, now short: streams overtake each other. */

@@ -8,9 +8,17 @@ import type { VirtualTime } from './virtual-time.js';
 
 type Acceptor = (stream: PeerStream, from: never) => void;
 
+/** What streams are opened for: between nodes, and by apps. */
+type Purpose = PeerMethod | 'session' | 'watch';
+
 interface Listening {
   readonly life: Incarnation;
-  readonly acceptors: Map<PeerMethod, Acceptor>;
+  readonly acceptors: Map<Purpose, Acceptor>;
+}
+
+/** A node's end of the network in one life: what it needs of its peers, and what it offers to apps. */
+export interface NodeTransport extends PeerTransport {
+  acceptApp(purpose: 'session' | 'watch', acceptor: (stream: PeerStream) => void): void;
 }
 
 /** The network of a world: links with latency that can be cut one way, connections that break, no more than that. */
@@ -65,10 +73,11 @@ export class Network implements Wires {
   }
 
   /** The node's end of the network in one life. */
-  transport(life: Incarnation): PeerTransport {
-    const acceptors = new Map<PeerMethod, Acceptor>();
+  transport(life: Incarnation): NodeTransport {
+    const acceptors = new Map<Purpose, Acceptor>();
     return {
-      open: (to, method) => this.#open(life, to, method),
+      open: (to, method) => this.open(life, to, method),
+      acceptApp: (purpose, acceptor) => void acceptors.set(purpose, acceptor),
       accept: (method, acceptor) => void acceptors.set(method, acceptor as Acceptor),
       start: async () => void this.#listening.set(life.node, { life, acceptors }),
       stop: async () => {
@@ -78,11 +87,12 @@ export class Network implements Wires {
     };
   }
 
-  #open(life: Incarnation, to: string, method: PeerMethod): PeerStream {
-    const name = `${life.node}>${to} ${method} #${++this.#streams}`;
+  /** A stream from one life to whatever listens at a node when the opening arrives there. */
+  open(life: Incarnation, to: string, purpose: Purpose): PeerStream {
+    const name = `${life.node}>${to} ${purpose} #${++this.#streams}`;
     const connection = new SimConnection(this, { name, opener: life, to }, () => {
       const listening = this.#listening.get(to);
-      const acceptor = listening?.acceptors.get(method);
+      const acceptor = listening?.acceptors.get(purpose);
       if (listening === undefined || acceptor === undefined || !listening.life.alive) return undefined;
       return { life: listening.life, accept: (stream) => acceptor(stream, life.node as never) };
     });

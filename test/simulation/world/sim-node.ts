@@ -5,6 +5,7 @@ import { openKeyspaceStore } from '../../../src/storage/keyspace-store.js';
 import type { OpenDatabase } from '../../../src/storage/store.js';
 import { Incarnation, type WallClock } from './incarnation.js';
 import type { Network } from './network.js';
+import { offerApi } from './sim-api.js';
 import { SimDisk } from './sim-disk.js';
 import type { Place } from './topology.js';
 
@@ -79,6 +80,7 @@ export class SimNode {
     this.#network.trace.add(`${this.id} starts`);
     for (const disk of this.disks.values()) disk.openFaults.length = 0;
     const { nodes, keyspaces } = this.#plan;
+    const transport = this.#network.transport(life);
     const node = await MeridianNode.open({
       cluster: 'simulated',
       version: '0',
@@ -90,11 +92,13 @@ export class SimNode {
         compareAll: false,
       })),
       compare: 'reachable',
-      transport: this.#network.transport(life),
+      transport,
       runtime: life.runtime,
     });
     await node.start();
-    if (life.alive) this.#running = node;
+    if (!life.alive) return;
+    this.#running = node;
+    offerApi(node, life.runtime, transport);
   }
 
   /** Nothing that was in memory is left, and of what was being written only what had reached the disk. */

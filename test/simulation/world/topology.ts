@@ -50,8 +50,8 @@ export function drawTopology(random: SeededRandom): Topology {
   return { places, homes };
 }
 
-/** One way, ms, between two nodes. */
-export function distanceMs(a: Place, b: Place): number {
+/** One way, ms, between two places. */
+export function distanceMs(a: Pick<Place, 'region'>, b: Pick<Place, 'region'>): number {
   if (a.region === b.region) return withinRegionMs;
   const found = distances.find(
     ([from, to]) => (from === a.region && to === b.region) || (from === b.region && to === a.region),

@@ -1,4 +1,4 @@
-import { keyspaceName, type NodeId } from '../../../src/model/ids.js';
+import { keyspaceName, type NodeId, type RegionId } from '../../../src/model/ids.js';
 import type { OpenDatabase } from '../../../src/storage/store.js';
 import { Counts } from './counts.js';
 import { Network } from './network.js';
@@ -24,6 +24,8 @@ export class World {
   readonly network: Network;
   readonly nodes: readonly SimNode[];
   readonly topology: Topology;
+  /** Places outside of the cluster, from which apps reach all nodes. */
+  readonly apps: { readonly name: string; readonly region: RegionId }[] = [];
   /** Of errors that no one in the world expects, the first. */
   #broken: Error | undefined;
 
@@ -45,6 +47,13 @@ export class World {
       wrapDatabase,
     };
     this.nodes = places.map((place) => new SimNode(place, plan, this.network));
+  }
+
+  /** Another place on the network, in a region. */
+  addApp(name: string, region: RegionId): void {
+    this.apps.push({ name, region });
+    for (const place of this.topology.places)
+      this.network.connect(name, place.id, distanceMs({ region }, place));
   }
 
   homeOf(keyspace: string): SimNode {
@@ -79,7 +88,7 @@ export class World {
     const endMs = this.time.nowMs + withinMs;
     while (!holds()) {
       if (this.time.nowMs >= endMs) throw new Stuck(`${what}: not within ${withinMs} ms`);
-      await this.delay(20);
+      await this.delay(40);
     }
   }
 
