@@ -84,6 +84,17 @@ describe('what Meridian is to reach', () => {
     expect(figures.map(reaches)).toEqual([false, true]);
   });
 
+  it('has one figure for several rounds of local reads, of their medians', () => {
+    const point = { scenario: 'local-reads', network: 'lan', place: 'near', clients: 64 } as const;
+    const figures = ownFigures([
+      pointResult({ ...point, protocol: 'fastify', perSecond: 1000 }),
+      pointResult({ ...point, protocol: 'http', perSecond: 700 }),
+      pointResult({ ...point, protocol: 'http', perSecond: 900 }),
+      pointResult({ ...point, protocol: 'fastify', perSecond: 3000 }),
+    ]);
+    expect(figures.map(({ value }) => value)).toEqual([0.4]);
+  });
+
   it('has no goal for the peers', () => {
     const point = { scenario: 'hot-sums', network: 'wan', place: 'all', clients: 192 } as const;
     expect(ownFigures([pointResult({ ...point, protocol: 'etcd' })])).toEqual([]);
