@@ -81,6 +81,17 @@ function bytesOf(value: VersionedValue | undefined): number {
   return value === undefined ? 32 : valueBytes(value);
 }
 
+/** A counter with its tags. */
+const resultBytesMax = 14;
+
+function resultsBytes({ results }: CommitReply): number {
+  return results.length * resultBytesMax;
+}
+
+function readsBytes(reads: readonly ReadAnswerMessage[]): number {
+  return reads.reduce((sum, answer) => sum + answerBytes(answer), replyOverheadBytes);
+}
+
 /** What a reply takes in a message, about. */
 export function replyBytes(result: ReplyResult): number {
   switch (result.kind) {
@@ -92,10 +103,19 @@ export function replyBytes(result: ReplyResult): number {
         replyOverheadBytes,
       );
     case 'transact':
+      return readsBytes(result.reply.reads) + resultsBytes(result.reply.commit);
     case 'operate':
-      return result.reply.reads.reduce((sum, answer) => sum + answerBytes(answer), replyOverheadBytes);
+      return readsBytes(result.reply.reads);
+    case 'commit':
+      return replyOverheadBytes + resultsBytes(result.reply);
+    case 'state':
+      return (
+        replyOverheadBytes + (result.reply.state === 'committed' ? resultsBytes(result.reply.commit) : 0)
+      );
     case 'failure':
-      return replyOverheadBytes + result.failure.message.length + result.failure.detailsJson.length;
+      return (
+        replyOverheadBytes + result.failure.message.length + Buffer.byteLength(result.failure.detailsJson)
+      );
     default:
       return replyOverheadBytes;
   }

@@ -182,6 +182,18 @@ describe('unary methods', () => {
     });
   });
 
+  it('cut a long message between characters, never inside of one', async () => {
+    await start();
+    for (const shift of ['', 'a']) {
+      const keyspace = shift + '\u{1f600}'.repeat(400);
+      const { code, message } = await failureOf(
+        call({ kind: 'read', keyspace, keys: [key('k')], freshness }),
+      );
+      expect(code).toBe(status.NOT_FOUND);
+      expect(message).toMatch(/\u{1f600}…$/u);
+    }
+  });
+
   it('answer before a deadline that passes after COMMIT was sent, with the id', async () => {
     await start();
     node.default.transact = () => new Promise<Result<Committed>>(() => {});

@@ -3,7 +3,7 @@ import { eventually } from '../../../test/support/eventually.js';
 import { FakeNode } from '../../../test/support/http-fake-node.js';
 import { SessionClient, type SessionTestOptions } from '../../../test/support/session-client.js';
 import { fail, succeed, type Result } from '../../model/errors.js';
-import { seqno } from '../../model/ids.js';
+import { seqno, type TransactionId } from '../../model/ids.js';
 import type { Key } from '../../model/keys.js';
 import { limits } from '../../model/limits.js';
 import type { Committed } from '../../transaction/service.js';
@@ -240,6 +240,42 @@ describe('bounds', () => {
     held.shift()!();
     await eventually(() => expect(held).toHaveLength(limits.sessionPagesMax));
     expect(client.replies.filter(({ result }) => result.kind === 'read')).toHaveLength(1);
+  });
+
+  it('a reply is never longer than a message may be, however much a failure has to tell', async () => {
+    open();
+    const checks = Array.from({ length: 1000 }, () => ({
+      key: '\u0001'.repeat(2048),
+      expected: 1,
+      actual: 2,
+    }));
+    const details = { checks, transactionId: id };
+    node.default.failure = fail('CHECK_FAILED', '1000 checks did not hold', { details }).failure;
+    expect(failureOf(await client.call(1, put('k')))).toMatchObject({
+      ...{ code: 'CHECK_FAILED', outcome: 'not-committed' },
+      details: { transactionId: id, omitted: ['checks'] },
+    });
+    node.default.failure = fail('CHECK_FAILED', 'x', { details: { checks: checks.slice(0, 20) } }).failure;
+    expect(failureOf(await client.call(2, put('k'))).details['checks']).toHaveLength(20);
+  });
+
+  it('replies of one turn that are too long for one message go in several', async () => {
+    open();
+    const results = Array.from({ length: limits.mutationsMax }, () => 2n ** 52n);
+    const gtid = node.default.at;
+    const commit = { transactionId: id as TransactionId, gtid, seqno: seqno(1), results, reads: [] };
+    const value = { kind: 'bytes', bytes: Buffer.alloc(900_000), contentType: 'a/b' } as const;
+    const page = { version: seqno(1), value, expiresAtMs: undefined };
+    const ends: (() => void)[] = [];
+    node.default.transact = () => new Promise((resolve) => ends.push(() => resolve(succeed(commit))));
+    node.default.read = () =>
+      new Promise((resolve) => ends.push(() => resolve(succeed({ gtid, values: [page, page, page, page] }))));
+    const calls = Array.from({ length: 400 }, (_, i) => ({ id: i + 1, method: put('k') }));
+    client.send(...calls, { id: 2000, method: read('a', 'b', 'c', 'd') });
+    await eventually(() => expect(ends).toHaveLength(401));
+    for (const end of ends) end();
+    await eventually(() => expect(client.replies).toHaveLength(401));
+    expect(client.closed).toBeUndefined();
   });
 
   it('a client that does not read its replies is no longer served, and goes on when it reads', async () => {

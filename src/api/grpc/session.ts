@@ -254,9 +254,10 @@ class ServedSession implements Session {
     while (sent < this.#replies.length && !this.#blocked) {
       const from = sent;
       let bytes = 0;
-      while (sent < this.#replies.length && (sent === from || bytes < messageBytesMax)) {
-        bytes += replyBytes(this.#replies[sent]!.result);
-        sent += 1;
+      for (; sent < this.#replies.length; sent += 1) {
+        const next = replyBytes(this.#replies[sent]!.result);
+        if (sent > from && bytes + next > messageBytesMax) break;
+        bytes += next;
       }
       this.#replyBytes -= bytes;
       const message = encodeSessionResponse({ welcome: undefined, replies: this.#replies.slice(from, sent) });
