@@ -265,3 +265,26 @@ it('sends nothing for a value that no node would take', async () => {
   expect(await rejection(client.set('k', 5n))).toBeInstanceOf(TypeError);
   expect(await rejection(client.set('k', undefined))).toBeInstanceOf(TypeError);
 });
+
+it('mints the id when it is sent: one that waited in vain has the time of the node that takes it', async () => {
+  const small = new ClientWorld();
+  const node = small.node('small', { callsMax: 3 });
+  const patient = await small.open();
+  const first = patient.set('first', 1);
+  const done = patient.set('second', 2);
+  await small.until(() => node.of('transact').length === 1);
+  node.serverTimeMs += 48 * 3_600_000;
+  small.dialler.break('small');
+  await small.until(() => node.of('transact').length === 2);
+  const sent = node.of('transact');
+  sent.slice(1).forEach(({ method, reply }) => reply(committed(method.transactionId, 5)));
+  await small.until(() => node.of('transact').length === 3);
+  const { method, reply } = node
+    .of('transact')
+    .find((call) => (call.method.mutations[0] as { key?: string }).key === 'second')!;
+  const idMs = Number.parseInt(method.transactionId.replaceAll('-', '').slice(0, 12), 16);
+  expect(method.attempt).toBe(1);
+  expect(idMs).toBeGreaterThanOrEqual(node.serverTimeMs);
+  reply(committed(method.transactionId, 6));
+  await small.done(Promise.all([first, done]));
+});

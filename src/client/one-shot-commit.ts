@@ -90,9 +90,11 @@ class OneShotCommit {
   async #attemptAt(link: NodeLink): Promise<CallOutcome> {
     const { session } = link;
     const { runtime } = this.#calls;
-    this.#id ??= mintClientTransactionId(session.serverTimeMs(), runtime.random.bytes(10));
+    // An id that was never sent may have become old while it waited.
+    if (this.#attempt === 0)
+      this.#id = mintClientTransactionId(session.serverTimeMs(), runtime.random.bytes(10));
     const number = this.#attempt + 1;
-    const named = { id: this.#id, attempt: number, bounds: this.#bounds };
+    const named = { id: this.#id!, attempt: number, bounds: this.#bounds };
     const outcome = await session.call(methodOf(this.#calls, this.#request, named), this.#bounds);
     if (isAnswer(outcome) || outcome.kind === 'failure' || outcome.sent) this.#attempt = number;
     return outcome;
