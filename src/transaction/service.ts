@@ -159,7 +159,8 @@ export interface CommitEvent {
 
 /**
  * What the commit left behind: of an atomic mutation the counter after it, of a deleted range its part in the feed's range.
- * A counter's `expiresAtMs` is what the mutation set; undefined: the key's expiry is what it was before the commit.
+ * A counter's `expiresAtMs` is what the commit set; undefined: the key's expiry is what it was before the commit, or none
+ * behind a delete of the key in the same commit, which then stands there too.
  */
 export type Change =
   | { readonly kind: 'set'; readonly key: Key; readonly value: VersionedValue }

@@ -67,6 +67,28 @@ describe('what a commit left behind', () => {
     expect(shown(changes(mutations, { results }))).toEqual(['-a', 'b=value', 'n=2']);
   });
 
+  it('gives a counter the expiry that an earlier mutation of the commit set, unless it was deleted after that', () => {
+    const expiryOf = (mutations: readonly Mutation[]) =>
+      changes(mutations, { results: mutations.map((_, at) => BigInt(at)) })!.map((change) =>
+        change.kind === 'set' ? change.value.expiresAtMs : change.kind,
+      );
+    const sum = atomic('sum', 'n', 1n);
+    const withTtl = (ttlMs: number) => atomic('max', 'n', 1n, ttlMs);
+    expect(expiryOf([withTtl(500), sum, sum])).toEqual([1500]);
+    expect(expiryOf([withTtl(500), withTtl(700), sum])).toEqual([1700]);
+    expect(expiryOf([withTtl(500), remove('n'), sum])).toEqual(['deleted', undefined]);
+    expect(expiryOf([withTtl(500), removeRange('a'), sum])).toEqual(['deletedRange', undefined]);
+  });
+
+  it('shows that a counter was deleted and made anew: it does not expire when the one before did', () => {
+    const results = [null, 1n, 2n, null];
+    expect(
+      shown(changes([remove('n'), atomic('sum', 'n', 1n), atomic('sum', 'n', 1n)], { results })),
+    ).toEqual(['-n', 'n=2']);
+    const renewed = [remove('n'), atomic('sum', 'n', 1n), atomic('sum', 'n', 1n, 9)];
+    expect(shown(changes(renewed, { results }))).toEqual(['n=2']);
+  });
+
   it('leaves out what a later deleted range covers, and keeps what was set in it after that', () => {
     const mutations = [set('a'), set('b'), removeRange('b', 'd'), set('c')];
     expect(shown(changes(mutations))).toEqual(['a=value', '-[b,d)', 'c=value']);

@@ -9,12 +9,15 @@ type KeyMutation = Exclude<Mutation, { kind: 'deleteRange' }>;
 
 /**
  * What a commit left behind in `range`, in the order of its mutations: of each key the last word, deleted ranges clipped.
- * Undefined when that needs an outcome that is no longer kept.
+ * A counter made anew stands behind the delete before it, which ended the old one's expiry. Undefined when that needs an
+ * outcome that is no longer kept.
  */
 export function changesIn(commit: LoggedCommit, range: KeyRange): readonly Change[] | undefined {
   const { mutations } = commit;
   const changes: Change[] = [];
   const settledKeys = new Set<Key>();
+  /** Where the counters stand whose expiry an earlier mutation of the commit may tell. */
+  const withoutExpiry = new Map<Key, number>();
   const deletedLater: KeyRange[] = [];
   let results: MutationResults | undefined;
   for (let place = mutations.length - 1; place >= 0; place--) {
@@ -33,10 +36,24 @@ export function changesIn(commit: LoggedCommit, range: KeyRange): readonly Chang
     const change = changeOf(commit, mutation, results?.[place] ?? undefined);
     if (change === 'unknown') return undefined;
     if (change === 'none') continue;
-    changes.push(change);
-    settledKeys.add(key);
+    const later = withoutExpiry.get(key);
+    if (later === undefined || change.kind === 'deleted') changes.push(change);
+    else if (isCounter(change)) changes[later] = withExpiryOf(changes[later]!, change);
+    if (isCounter(change) && change.value.expiresAtMs === undefined)
+      withoutExpiry.set(key, later ?? changes.length - 1);
+    else settledKeys.add(key);
   }
   return changes.reverse();
+}
+
+type SetChange = Extract<Change, { kind: 'set' }>;
+
+function isCounter(change: Change): change is SetChange {
+  return change.kind === 'set' && change.value.value.kind === 'counter';
+}
+
+function withExpiryOf(change: Change, { value: { expiresAtMs } }: SetChange): Change {
+  return change.kind === 'set' ? { ...change, value: { ...change.value, expiresAtMs } } : change;
 }
 
 function needsResult({ kind }: KeyMutation): boolean {
