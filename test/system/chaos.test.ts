@@ -1,11 +1,14 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Key } from '../../src/model/keys.js';
-import type { Seen } from '../simulation/workload/history.js';
+import type { Seen } from '../simulation/workload/observed.js';
+import type { SeededRandom } from '../simulation/world/seeded-random.js';
 import { startTestCluster, type TestCluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
 import { HttpClient } from '../support/http-client.js';
-import { beClient } from './chaos/clients.js';
+import { endpointsOf } from '../support/sdk-endpoints.js';
+import { connectApp } from './chaos/apps.js';
+import { beApp, beClient } from './chaos/clients.js';
 import { killNodes } from './chaos/kills.js';
 import { readLog } from './chaos/logs.js';
 import { sendOneShot } from './chaos/one-shots.js';
@@ -16,8 +19,9 @@ import { opening } from './chaos/workload.js';
 
 const seed = process.env['CHAOS_SEED'] ?? 'three regions, one order';
 /** The storm lasts for `seconds`, on a slow machine longer: until the counts are reached, or in vain. */
-const wanted = { seconds: 60, secondsMax: 180, commits: 5000, kills: 30, homeKills: 10 };
-const clientsPerRegion = 8;
+const wanted = { seconds: 60, secondsMax: 180, commits: 5000, appCommits: 200, kills: 30, homeKills: 10 };
+/** Raw HTTP to the region's node, and apps on the SDK, which fail over and wait for a home that is down. */
+const clientsPerRegion = { http: 8, apps: 4 };
 
 let cluster: TestCluster;
 
@@ -33,7 +37,6 @@ it('loses, doubles and invents nothing while nodes are killed under random trans
   );
   for (const keyspace of keyspaces) await open(run, keyspace);
   await storm(run);
-  await run.settled();
   await cluster.ready();
   await askAgain(run);
   const states = new Map<Keyspace, ReadonlyMap<Key, Seen>>();
@@ -55,6 +58,7 @@ it('loses, doubles and invents nothing while nodes are killed under random trans
   expect([...run.history.violations, ...problems], summary).toEqual([]);
   expect(died(), summary).toEqual([]);
   expect(run.count('committed'), summary).toBeGreaterThanOrEqual(wanted.commits);
+  expect(run.count('committed by apps'), summary).toBeGreaterThanOrEqual(wanted.appCommits);
   expect(run.count('kills'), summary).toBeGreaterThanOrEqual(wanted.kills);
   for (const { id } of cluster.nodes) expect(run.count(`kills of ${id}`), summary).toBeGreaterThanOrEqual(3);
   expect(run.count('kills of a home with commits in flight'), summary).toBeGreaterThanOrEqual(
@@ -78,17 +82,27 @@ async function open(run: ChaosRun, keyspace: Keyspace): Promise<void> {
 /** Transactions from every region and kills, for the time and until the counts that the test wants are reached. */
 async function storm(run: ChaosRun): Promise<void> {
   const beganMs = performance.now();
-  const clients = run.regions.flatMap((region) =>
-    Array.from({ length: clientsPerRegion }, (_, i) =>
-      beClient(run, region, run.random.fork(`${region.id} ${i}`)),
-    ),
+  const endpoints = endpointsOf(cluster);
+  const apps = await Promise.all(
+    run.regions.map((_, i) => connectApp([...endpoints.slice(i), ...endpoints.slice(0, i)])),
   );
+  const clients = run.regions.flatMap((region, at) => {
+    const each = (kind: 'http' | 'apps', be: (random: SeededRandom) => Promise<void>) =>
+      Array.from({ length: clientsPerRegion[kind] }, (_, i) =>
+        be(run.random.fork(`${region.id} ${kind} ${i}`)),
+      );
+    return [
+      ...each('http', (random) => beClient(run, region, random)),
+      ...each('apps', (random) => beApp(run, { region, app: apps[at] }, random)),
+    ];
+  });
   const killer = killNodes(run, cluster, run.random.fork('kills'));
   const isDone = (): boolean => {
     const seconds = (performance.now() - beganMs) / 1000;
     if (seconds >= wanted.secondsMax || run.history.violations.length > 0) return true;
     const isEnough =
       run.count('committed') >= wanted.commits &&
+      run.count('committed by apps') >= wanted.appCommits &&
       run.count('kills') >= wanted.kills &&
       run.count('kills of a home with commits in flight') >= wanted.homeKills;
     return isEnough && seconds >= wanted.seconds;
@@ -96,14 +110,17 @@ async function storm(run: ChaosRun): Promise<void> {
   await eventually(isDone, { withinMs: 2 * wanted.secondsMax * 1000, everyMs: 100 });
   run.stopping = true;
   await Promise.all([killer, ...clients]);
+  await run.settled();
+  for (const app of apps) app.close();
 }
 
 /** Every id whose outcome was unknown once has the same outcome in every region, for ever. */
 async function askAgain(run: ChaosRun): Promise<void> {
-  for (const { sent } of run.written.filter(({ unknown }) => unknown)) {
+  for (const { sent, traceless } of run.written.filter(({ unknown }) => unknown)) {
     for (const { http } of run.regions) {
-      const path = transactionPath(sent.keyspace, sent.id);
-      const verdict = verdictOf(await eventually(() => http.ask({ path }), { what: path }));
+      const path = transactionPath(sent.keyspace, sent.id, traceless ? '/rollback' : '');
+      const method = traceless ? 'POST' : 'GET';
+      const verdict = verdictOf(await eventually(() => http.ask({ method, path }), { what: path }));
       if (verdict.kind !== 'unknown') run.note(sent, verdict);
       else run.history.violations.push(`${sent.id} is unknown again`);
     }

@@ -7,6 +7,11 @@ import { work } from './workload.js';
 /** Where no COMMIT was taken lately, per run. */
 const closed = new WeakMap<ChaosRun, Set<string>>();
 
+/** One app of one region on the SDK, wherever that finds a node: one transaction after another, until the run stops. */
+export async function beApp(run: ChaosRun, place: Omit<Place, 'keyspace'>, random: SeededRandom) {
+  while (!run.stopping) await work(run, { ...place, keyspace: random.pick(keyspaces) }, random);
+}
+
 /** One client of one region: one transaction after another, in keyspaces that take writes, until the run stops. */
 export async function beClient(run: ChaosRun, region: Region, random: SeededRandom): Promise<void> {
   const shut = closed.get(run) ?? new Set<string>();

@@ -3,8 +3,10 @@ import type { Key } from '../../../src/model/keys.js';
 import type { Isolation } from '../../../src/model/write-set.js';
 import type { MutationRequest, ReadRequest } from '../../../src/transaction/service.js';
 import type { SeededRandom } from '../../simulation/world/seeded-random.js';
-import type { Observed, Seen, Sent } from '../../simulation/workload/history.js';
+import type { Sent } from '../../simulation/workload/history.js';
+import type { Observed, Seen } from '../../simulation/workload/observed.js';
 import type { HttpReply } from '../../support/http-client.js';
+import { interactionOfApp } from './apps.js';
 import { tracked, type Place } from './one-shots.js';
 import { resolveOutcome } from './resolution.js';
 import { transactionPath, verdictOf, type ChaosRun, type Verdict } from './run.js';
@@ -27,6 +29,7 @@ export async function interact(
   plan: Interaction,
   random: SeededRandom,
 ): Promise<Verdict | undefined> {
+  if (place.app !== undefined) return interactionOfApp(run, place, plan, random);
   const { region, keyspace } = place;
   const knownBefore = run.history.known(keyspace);
   const { isolation, causal } = plan;
@@ -45,7 +48,7 @@ export async function interact(
   }
   const { marker, mutations } = tracked(run);
   const all = [...plan.decide(reads), ...mutations];
-  const more = { knownBefore, snapshot, reads, words: [] };
+  const more = { knownBefore, snapshot, snapshotMin: 0, reads, words: [] };
   const sent: Sent = { keyspace, id, isolation, mutations: all, checks: [], requested: [], ...more };
   const written = run.write(sent, marker);
   const body = { mutations: all.map(mutationJson) };

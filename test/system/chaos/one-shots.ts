@@ -1,11 +1,13 @@
 import type { TransactionId } from '../../../src/model/ids.js';
 import { nodeId } from '../../../src/model/ids.js';
+import type { Client } from '../../../src/client/index.js';
 import { mintTransactionId } from '../../../src/model/transaction-id.js';
 import type { Isolation } from '../../../src/model/write-set.js';
 import type { Check, MutationRequest, ReadRequest } from '../../../src/transaction/service.js';
 import type { Sent } from '../../simulation/workload/history.js';
 import type { HttpQuestion } from '../../support/http-client.js';
 import type { SeededRandom } from '../../simulation/world/seeded-random.js';
+import { oneShotOfApp } from './apps.js';
 import { resolveOutcome } from './resolution.js';
 import {
   counterKey,
@@ -29,6 +31,8 @@ export interface OneShot {
 export interface Place {
   readonly region: Region;
   readonly keyspace: Keyspace;
+  /** The client of who works with the SDK; undefined: HTTP to the region's node. */
+  readonly app?: Client | undefined;
 }
 
 /** The mutations that every transaction of the run carries: its marker, and one more on the counter of all. */
@@ -51,6 +55,7 @@ export async function sendOneShot(
   shot: OneShot,
   random: SeededRandom,
 ): Promise<Verdict> {
+  if (place.app !== undefined) return oneShotOfApp(run, place, shot, random);
   const { marker, mutations } = tracked(run);
   const whole = { ...shot, mutations: [...shot.mutations, ...mutations] };
   const id = random.chance(0.6)
@@ -65,6 +70,7 @@ export async function sendOneShot(
     requested: shot.reads ?? [],
     knownBefore,
     snapshot: undefined,
+    snapshotMin: 0,
     reads: [],
     words: [],
   });

@@ -1,6 +1,6 @@
 import { keyFromText, prefixRange } from '../../../src/model/keys.js';
 import type { SeededRandom } from '../../simulation/world/seeded-random.js';
-import type { Observed } from '../../simulation/workload/history.js';
+import type { Observed } from '../../simulation/workload/observed.js';
 import type { HttpReply } from '../../support/http-client.js';
 import type { Place } from './one-shots.js';
 import type { ChaosRun } from './run.js';

@@ -26,6 +26,8 @@ export interface Written {
   readonly sent: Sent;
   readonly marker: Key;
   unknown: boolean;
+  /** The COMMIT may have been lost on its way, and the id rolled back where it was open: that leaves no trace. */
+  traceless: boolean;
 }
 
 export const keyspaces = ['default', 'eu', 'ap'] as const;
@@ -78,7 +80,7 @@ export class ChaosRun {
   }
 
   write(sent: Sent, marker: Key): Written {
-    const written: Written = { sent, marker, unknown: false };
+    const written: Written = { sent, marker, unknown: false, traceless: false };
     this.written.push(written);
     this.history.sent.push(sent);
     return written;

@@ -3,7 +3,8 @@ import { zeroHash } from '../../../src/model/entry.js';
 import { epoch, type KeyspaceId, type TransactionId } from '../../../src/model/ids.js';
 import { firstKey, type Key } from '../../../src/model/keys.js';
 import { ReplayedLog } from '../../simulation/checks/replayed-log.js';
-import type { Observed, Seen, Sent } from '../../simulation/workload/history.js';
+import type { Sent } from '../../simulation/workload/history.js';
+import type { Observed, Seen } from '../../simulation/workload/observed.js';
 import { atomic, Chain, key, set, testId, transaction } from '../../support/chain.js';
 import { ChaosRun } from './run.js';
 import { judgeLog, judgeState } from './verdicts.js';
@@ -57,7 +58,8 @@ function write(run: ChaosRun, id: TransactionId, n: number): Sent {
     (mutation) => ({ ...mutation, ttlMs: undefined }) as Sent['mutations'][number],
   );
   const shape = { keyspace: 'default', id, isolation: 'serializable', mutations } as const;
-  const sent = { ...shape, checks: [], requested: [], knownBefore: 0, snapshot: n - 1, reads: [], words: [] };
+  const told = { knownBefore: 0, snapshot: n - 1, snapshotMin: 0, reads: [], words: [] };
+  const sent = { ...shape, ...told, checks: [], requested: [] };
   return run.write(sent, key(`marker/${n}`)).sent;
 }
 

@@ -1,7 +1,8 @@
 import { firstKey, type Key } from '../../../src/model/keys.js';
 import { ReplayedLog } from '../../simulation/checks/replayed-log.js';
 import { checkOutcome, checkPlace, checkRead } from '../../simulation/checks/transactions.js';
-import type { Observed, Seen, Sent } from '../../simulation/workload/history.js';
+import type { Sent } from '../../simulation/workload/history.js';
+import type { Observed, Seen } from '../../simulation/workload/observed.js';
 import { counterKey, type ChaosRun, type Keyspace, type Written } from './run.js';
 import { pots } from './money.js';
 

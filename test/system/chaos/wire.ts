@@ -4,7 +4,7 @@ import { parseGtid } from '../../../src/model/gtid.js';
 import { keyAfter, keyFromBytes, keyFromText, type Key, type KeyRange } from '../../../src/model/keys.js';
 import type { Check, MutationRequest, ReadRequest } from '../../../src/transaction/service.js';
 import type { Json } from '../../support/http-client.js';
-import type { Observed, Seen } from '../../simulation/workload/history.js';
+import type { Observed, Seen } from '../../simulation/workload/observed.js';
 
 /** What the API's JSON says, in the words of the model, and back. */
 

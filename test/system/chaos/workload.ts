@@ -2,9 +2,10 @@ import { keyFromBytes, keyFromText, prefixRange, type Key } from '../../../src/m
 import type { Isolation } from '../../../src/model/write-set.js';
 import type { Check, MutationRequest, ReadRequest } from '../../../src/transaction/service.js';
 import type { SeededRandom } from '../../simulation/world/seeded-random.js';
-import type { Observed, Seen } from '../../simulation/workload/history.js';
+import type { Observed, Seen } from '../../simulation/workload/observed.js';
 import type { Json } from '../../support/http-client.js';
 import { accountBalance, accounts, pots } from './money.js';
+import { seenByApp } from './apps.js';
 import { interact } from './interactive.js';
 import { sendOneShot, type Place } from './one-shots.js';
 import { readCausally, readElsewhere } from './reads.js';
@@ -121,16 +122,24 @@ function clearedPrefix(random: SeededRandom): MutationRequest[] {
 /** Optimistic: reads outside of any transaction, then writes under a check of what it saw. */
 async function checkedWrite(run: ChaosRun, place: Place, isolation: Isolation, random: SeededRandom) {
   const key = random.pick(items);
+  const expect = await seenNow(place, key);
+  if (expect === undefined) return undefined;
+  const mutations = [set(key, `checked ${random.fraction()}`)];
+  return sendOneShot(run, place, { isolation, checks: [{ key, expect }], mutations }, random);
+}
+
+/** What a check has to say of the key as it is; undefined where nobody answers. */
+async function seenNow(place: Place, key: Key): Promise<Check['expect'] | undefined> {
+  if (place.app !== undefined) return seenByApp(place, key);
+  const { region, keyspace } = place;
   const query = new URLSearchParams({
     startBase64: Buffer.from(key, 'latin1').toString('base64url'),
     limit: '1',
   });
-  const page = await place.region.http.send({ path: `/v1/keyspaces/${place.keyspace}/keys?${query}` });
+  const page = await region.http.send({ path: `/v1/keyspaces/${keyspace}/keys?${query}` });
   if (page.kind !== 'reply' || page.status !== 200) return undefined;
   const found = (page.json.entries as Json[]).find((entry) => keyFromText(entry.key ?? '') === key);
-  const expect: Check['expect'] = found === undefined ? 'absent' : { version: found.version };
-  const mutations = [set(key, `checked ${random.fraction()}`)];
-  return sendOneShot(run, place, { isolation, checks: [{ key, expect }], mutations }, random);
+  return found === undefined ? 'absent' : { version: found.version };
 }
 
 function transfer(run: ChaosRun, place: Place, isolation: Isolation, random: SeededRandom) {
