@@ -45,7 +45,7 @@ const telling: Rule = {
 
 const kebabCase: Rule = {
   name: 'names are in kebab-case',
-  appliesTo: (path) => codeFolders.test(path) && !isGenerated(path) && !path.endsWith('/README.md'),
+  appliesTo: (path) => codeFolders.test(path) && !isGenerated(path) && !/\/(README|RESULTS)\.md$/.test(path),
   violation: ({ path }) =>
     path.split('/').find((name) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)*$/.test(name)),
 };
