@@ -120,8 +120,10 @@ export class NodeLink implements Candidate {
 
   async #measureFirst(session: Session): Promise<void> {
     this.#samplesMs = [];
-    for (let left = firstPings; left > 0; left--) if (!(await this.#ping(session))) return;
-    if (this.#session !== session || session.closed) return;
+    while (this.#samplesMs.length < firstPings) {
+      await this.#ping(session);
+      if (this.#session !== session || session.closed) return;
+    }
     this.#measured = true;
     this.#failures = 0;
     this.#cancelTimers = every(
@@ -136,13 +138,17 @@ export class NodeLink implements Candidate {
     if (await this.#ping(session)) this.#listener.onChange(this);
   }
 
-  /** False when the session has ended, which it also does without an answer in time. */
+  /**
+   * False without an answer in time. That ends the session unless the stream was full, one way or the other: a connection
+   * that is dead is then found by the transport.
+   */
   async #ping(session: Session): Promise<boolean> {
     const { clock } = this.#runtime;
     const sentMs = clock.monotonicMs();
     const pong = await session.ping(sentMs + clientTimes.pingTimeoutMs);
     if (pong === undefined) {
-      if (!session.closed) session.close(`no answer to a ping within ${clientTimes.pingTimeoutMs} ms`);
+      if (!session.closed && !session.busySince(sentMs))
+        session.close(`no answer to a ping within ${clientTimes.pingTimeoutMs} ms`);
       return false;
     }
     this.#samplesMs.push(clock.monotonicMs() - sentMs);

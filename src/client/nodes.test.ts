@@ -110,6 +110,23 @@ describe('failover', () => {
     expect(changes).toEqual([{ from: 'near', to: 'middle', endpoint: 'middle' }]);
   });
 
+  it('stays with a node whose answers leave no room for those to pings, while answers come', async () => {
+    const [, near] = three();
+    near.answer = (method) => (method.kind === 'read' && method.keys[0] !== 'held' ? nothing : undefined);
+    const client = await world.open();
+    const held = client.get('held', { timeoutMs: 60_000 });
+    await world.until(() => near.of('read').length === 1);
+    near.answersPings = false;
+    for (let passed = 0; passed < 20; passed++) {
+      await world.done(client.get('other'));
+      await world.pass(1000);
+    }
+    expect(client.region).toBe('near');
+    near.of('read')[0]!.reply(nothing);
+    expect(await world.done(held)).toBeUndefined();
+    expect(near.of('read').filter(({ method }) => method.keys[0] === 'held')).toHaveLength(1);
+  });
+
   it('leaves a node that answers no ping', async () => {
     const [, near] = three();
     const client = await world.open();

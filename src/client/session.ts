@@ -69,6 +69,9 @@ export class Session {
   #sweep: { readonly atMs: number; readonly cancel: Cancel } | undefined;
   /** Server time minus monotonic time, ms. */
   #serverOffsetMs = 0;
+  /** When the last message came, and when the stream last was above its mark. Monotonic ms. */
+  #heardMs = 0;
+  #wasBlockedMs = 0;
 
   constructor(stream: DialledStream, runtime: Runtime, listener: SessionListener) {
     this.#stream = stream;
@@ -80,6 +83,11 @@ export class Session {
 
   get closed(): boolean {
     return this.#closed !== undefined;
+  }
+
+  /** Whether messages have come since then, or more waited to be sent than the stream takes: a pong may wait behind those. */
+  busySince(sinceMs: number): boolean {
+    return this.#blocked || Math.max(this.#heardMs, this.#wasBlockedMs) > sinceMs;
   }
 
   /** Calls without an outcome, the waiting ones included. */
@@ -196,11 +204,13 @@ export class Session {
     this.#blocked = true;
     void this.#stream.drained().then(() => {
       this.#blocked = false;
+      this.#wasBlockedMs = this.#runtime.clock.monotonicMs();
       this.#flush();
     });
   }
 
   #onMessage(bytes: Uint8Array): void {
+    this.#heardMs = this.#runtime.clock.monotonicMs();
     let message;
     try {
       message = decodeSessionResponse(bytes);
