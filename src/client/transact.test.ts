@@ -140,7 +140,7 @@ it('runs the function again after a conflict, at a snapshot that has seen the wi
   expect(near.of('begin')[1]!.method.freshness.token).toBe(gtidOf(77));
   expect(second.method.transactionId).toBe('near-2');
   second.reply(commitReply('near-2', 78));
-  expect(await world.done(done)).toMatchObject({ value: 'done' });
+  expect(await world.done(done)).toMatchObject({ value: 'done', runs: 2 });
   expect(runs).toHaveLength(2);
   expect(near.of('rollback')).toHaveLength(0);
 });

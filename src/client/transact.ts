@@ -21,10 +21,12 @@ export interface TransactRequest {
 /** What the function of a transaction returned in the run that was committed. */
 export interface Transacted<T> extends Commit {
   readonly value: T;
+  /** How often the function ran: 1 when the first run was committed. */
+  readonly runs: number;
 }
 
 type Run<T> =
-  | { readonly kind: 'committed'; readonly result: Transacted<T> }
+  | { readonly kind: 'committed'; readonly value: T; readonly commit: Commit }
   /** Proven: nothing of the run was or will be committed. */
   | { readonly kind: 'failed'; readonly failure: RunFailure };
 
@@ -45,7 +47,7 @@ export async function transact<T, K>(
     const { keyspace, isolation, causal } = request;
     const operations = new Operations(calls, { keyspace, isolation, causal, bounds, tries, not });
     const run = await runOnce(new TransactionRun(calls, operations, request, bounds), reader, request.body);
-    if (run.kind === 'committed') return run.result;
+    if (run.kind === 'committed') return { value: run.value, ...run.commit, runs: tries + 1 };
     const { error, next } = run.failure;
     if (error instanceof ConflictError && ++conflicts >= request.maxAttempts) throw error;
     if (next === undefined || !(await calls.pause(next.delayMs, bounds))) throw error;
@@ -74,7 +76,7 @@ async function runOnce<T, K>(
   await operations.idle();
   const ended = await run.commit();
   if ('failure' in ended) return { kind: 'failed', failure: ended.failure };
-  return { kind: 'committed', result: { value, ...ended.commit } };
+  return { kind: 'committed', value, commit: ended.commit };
 }
 
 /** What becomes of a run whose function has returned. */

@@ -31,8 +31,8 @@ describe('the banner', () => {
     expect(bannerText(facts, plain)).toBe(`
   Meridian 1.2.3  Two regions, one order
 
-  us-east     http://127.0.0.1:1       peers 127.0.0.1:2   home of default, other
-  eu-1 (eu)   http://127.0.0.1:30003   peers 127.0.0.1:4
+  us-east     http://127.0.0.1:1       gRPC 127.0.0.1:2   home of default, other
+  eu-1 (eu)   http://127.0.0.1:30003   gRPC 127.0.0.1:4
 
   links   direct (WAN=1 adds the round trips of cluster.yaml)
   data    ./data

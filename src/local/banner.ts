@@ -45,7 +45,7 @@ function nodeLines({ nodes, keyspaces }: ClusterConfig, paint: Paint): string[] 
   const rows = nodes.map((node) => ({
     id: String(node.id) === node.region ? node.id : `${node.id} (${node.region})`,
     http: httpUrl(node.http),
-    peer: `peers ${formatAddress(node.peer)}`,
+    peer: `gRPC ${formatAddress(node.peer)}`,
     homes: keyspaces.filter((keyspace) => keyspace.node === node.id).map(({ name }) => name),
   }));
   const width = (column: 'id' | 'http' | 'peer'): number =>

@@ -143,7 +143,7 @@ describe('a cluster on one machine', () => {
     const supervisor = supervise();
     await supervisor.serves();
     for (const part of [
-      `us-east    ${urlOf(0)}   peers 127.0.0.1:${base + 3}   home of default`,
+      `us-east    ${urlOf(0)}   gRPC 127.0.0.1:${base + 3}   home of default`,
       `eu-west    ${urlOf(1)}`,
       `ap-south   ${urlOf(2)}`,
       'links   direct',
