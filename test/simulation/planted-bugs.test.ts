@@ -15,6 +15,12 @@ vi.mock('../../src/sequencer/batch.js', async (original) =>
 vi.mock('../../src/model/transaction-id.js', async (original) =>
   (await import('./planted/modules.js')).divertTransactionIds(await original()),
 );
+vi.mock('../../src/transaction/changes/commit-changes.js', async (original) =>
+  (await import('./planted/modules.js')).divertChanges(await original()),
+);
+vi.mock('../../src/client/outcomes.js', async (original) =>
+  (await import('./planted/modules.js')).divertOutcomes(await original()),
+);
 
 /** All of them are green without the bug (seeds.test.ts). */
 const seedsMax = 100;

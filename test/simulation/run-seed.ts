@@ -23,6 +23,8 @@ const serveMsMax = 30_000;
 /** For a commit from a region whose streams may still be those of before the last crash, until the keepalive. */
 const commitMsMax = 10_000;
 const convergeMsMax = 10_000;
+/** A feed whose node died without a word is silent for some time before it goes on elsewhere. */
+const showMsMax = 60_000;
 
 export interface SeedReport {
   readonly seed: number;
@@ -76,9 +78,10 @@ async function scenario(world: World, history: History, places: Places): Promise
   workload.stop();
   await world.until('every node serves writes again', () => world.allWritable(), serveMsMax);
   await world.until('every client knows its outcomes', () => !workload.busy, settleMsMax);
-  workload.end();
   await newCommits(world, history);
   await world.until('no submission is pending', () => pending(world) === 0, settleMsMax);
+  await world.until('watchers were shown everything', () => allShown(world, history), showMsMax);
+  workload.end();
   await world.until('every region has applied everything', () => level(world), convergeMsMax);
 }
 
@@ -119,6 +122,13 @@ function pending(world: World): number {
     for (const name of keyspaceNames) sum += running?.keyspaceNode(name)?.commits.size ?? 0;
   }
   return sum;
+}
+
+function allShown(world: World, { watched }: History): boolean {
+  return watched.every(({ keyspace, position }) => {
+    const head = world.homeOf(keyspace).running?.keyspaceNode(keyspace)?.store.head;
+    return head !== undefined && position >= head.seqno;
+  });
 }
 
 function level(world: World): boolean {

@@ -7,6 +7,7 @@ import type { History } from '../workload/history.js';
 import { accounts, counters, fundsEach } from '../workload/requests.js';
 import { keyspaceNames, type World } from '../world/world.js';
 import { callOf, checkAppRead, checkCalls } from './apps.js';
+import { checkWatched } from './feeds.js';
 import type { Places } from './places.js';
 import { ReplayedLog } from './replayed-log.js';
 import { checkOutcome, checkPlace, checkRead } from './transactions.js';
@@ -37,6 +38,9 @@ export async function finalChecks(world: World, history: History, places: Places
       ...history.readOnly
         .filter((read) => read.keyspace === keyspace)
         .flatMap((read) => checkRead(read, log)),
+      ...history.watched
+        .filter((watched) => watched.keyspace === keyspace)
+        .flatMap((watched) => checkWatched(watched, log)),
       ...checkCalls(keyspace, history, log),
       ...history.apps.reads
         .filter((read) => read.keyspace === keyspace)

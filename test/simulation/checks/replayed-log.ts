@@ -13,6 +13,7 @@ export interface Replayed {
   readonly seqno: number;
   readonly writeSet: WriteSet;
   readonly results: readonly (bigint | null)[];
+  readonly logTimeMs: number;
 }
 
 /**
@@ -92,7 +93,7 @@ export class ReplayedLog {
     if (this.tombstones.has(id) || this.byId.has(id)) this.problems.push(`${id} has two outcomes`);
     const seqno = this.tail + 1;
     const results = writeSet.mutations.map((mutation) => this.#mutate(mutation, seqno, logTimeMs));
-    const replayed = { seqno, writeSet, results };
+    const replayed = { seqno, writeSet, results, logTimeMs };
     this.transactions.push(replayed);
     this.byId.set(id, replayed);
   }

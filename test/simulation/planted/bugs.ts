@@ -13,6 +13,14 @@ import { PendingCommits } from '../../../src/transaction/pending-commits.js';
 import { WriteBuffer } from '../../../src/transaction/write-buffer.js';
 import { withoutSync } from '../../support/faulty-database.js';
 import {
+  believingAnyAbort,
+  feedsGoingOnAt,
+  feedsOfOperands,
+  retryingUnderNewIds,
+  sendingNoTokens,
+  settlingNothing,
+} from './clients.js';
+import {
   applyingTwice,
   forgettingOutcomes,
   keepingOutcomesToTheFloor,
@@ -212,4 +220,32 @@ const storing: readonly PlantedBug[] = [
   bug('a record is lost now and then', /the regions differ/, () => losingRecords()),
 ];
 
-export const plantedBugs: readonly PlantedBug[] = [...certifying, ...reading, ...outcomes, ...storing];
+const clients: readonly PlantedBug[] = [
+  bug('the client tries again under a new id when an outcome is unknown', /#\d+: committed \d+ times/, () =>
+    retryingUnderNewIds(),
+  ),
+  bug(
+    'no attempt of the client says that it is a retry, and any abort is believed',
+    /#\d+: (committed \d+ times|was said not to be committed)/,
+    () => believingAnyAbort(),
+  ),
+  bug(
+    'the client runs a function again when the answer to COMMIT is lost',
+    /#\d+: its run \d+ is at \d+, and the function ran again/,
+    () => settlingNothing(),
+  ),
+  bug('the client does not send its causality token', / reads what was nowhere from /, () =>
+    sendingNoTokens(),
+  ),
+  bug('a feed skips a commit where it goes on', / showed .* where the log has /, () => feedsGoingOnAt(1)),
+  bug('a feed repeats a commit where it goes on', / showed .* where the log has /, () => feedsGoingOnAt(-1)),
+  bug('a feed shows what was added to a counter', / showed .* where the log has /, () => feedsOfOperands()),
+];
+
+export const plantedBugs: readonly PlantedBug[] = [
+  ...certifying,
+  ...reading,
+  ...outcomes,
+  ...storing,
+  ...clients,
+];

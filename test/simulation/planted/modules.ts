@@ -1,9 +1,11 @@
+import type * as Outcomes from '../../../src/client/outcomes.js';
 import { decodeEntry } from '../../../src/model/entry.js';
 import { seqno, type TransactionId } from '../../../src/model/ids.js';
 import type * as Barrier from '../../../src/sequencer/barrier.js';
 import type * as Batch from '../../../src/sequencer/batch.js';
 import type * as Follow from '../../../src/storage/follow.js';
 import type * as TransactionIds from '../../../src/model/transaction-id.js';
+import type * as Changes from '../../../src/transaction/changes/commit-changes.js';
 
 type DecodeFollowing = typeof Follow.decodeFollowing;
 
@@ -13,6 +15,8 @@ interface Ways {
   readonly barrierAfter?: (real: typeof Barrier.barrierAfter) => typeof Barrier.barrierAfter;
   /** Called before each batch is built, and without a context once it is. */
   readonly onBatch?: (context: Batch.BatchContext | undefined) => void;
+  readonly changesIn?: (real: typeof Changes.changesIn) => typeof Changes.changesIn;
+  readonly settleOutcome?: (real: typeof Outcomes.settleOutcome) => typeof Outcomes.settleOutcome;
   readonly transactionTimeMs?: (real: (id: TransactionId) => number) => (id: TransactionId) => number;
 }
 
@@ -45,6 +49,16 @@ export const divertBatch = (real: typeof Batch): typeof Batch => ({
     ways.onBatch?.(undefined);
     return batch;
   },
+});
+
+export const divertChanges = (real: typeof Changes): typeof Changes => ({
+  changesIn: (commit, range) => (ways.changesIn?.(real.changesIn) ?? real.changesIn)(commit, range),
+});
+
+export const divertOutcomes = (real: typeof Outcomes): typeof Outcomes => ({
+  ...real,
+  settleOutcome: (calls, asked, bounds) =>
+    (ways.settleOutcome?.(real.settleOutcome) ?? real.settleOutcome)(calls, asked, bounds),
 });
 
 export const divertTransactionIds = (real: typeof TransactionIds): typeof TransactionIds => ({

@@ -76,7 +76,7 @@ export class App {
 
   /** The seqno of the causality token; 0 without one. */
   token(keyspace: string): number {
-    return parseGtid(this.client.causality.token(keyspace))?.seqno ?? 0;
+    return parseGtid(this.client.causality.export()[keyspace] ?? '')?.seqno ?? 0;
   }
 
   /** What the client has been told is known from now on. */

@@ -1,6 +1,7 @@
 import { keyspaceNames, type World } from '../world/world.js';
 import { App } from './app.js';
 import { atomically, look, transactionally } from './app-calls.js';
+import { AppWatcher } from './watchers.js';
 import type { History } from './history.js';
 
 /** Apps cost much, so half of the worlds have none. */
@@ -12,6 +13,7 @@ export class Apps {
   readonly #world: World;
   readonly #apps: readonly App[];
   readonly #isAhead: () => boolean;
+  readonly #watchers: readonly AppWatcher[];
   #running = 0;
   #stopped = false;
 
@@ -25,6 +27,7 @@ export class Apps {
       const region = random.pick(regions);
       return new App(world, history, { name: `${region} ${i + 1}`, region });
     });
+    this.#watchers = this.#apps.map((app) => new AppWatcher(app));
   }
 
   get busy(): boolean {
@@ -32,14 +35,16 @@ export class Apps {
   }
 
   start(): void {
-    for (const app of this.#apps) this.#spawn(this.#use(app));
+    this.#apps.forEach((app, i) => this.#spawn(this.#use(app, this.#watchers[i]!)));
   }
 
   stop(): void {
     this.#stopped = true;
   }
 
+  /** Once the watches have shown what is to be shown. */
   end(): void {
+    for (const watcher of this.#watchers) watcher.stop();
     for (const app of this.#apps) app.end();
   }
 
@@ -48,8 +53,9 @@ export class Apps {
     this.#world.spawn(work.finally(() => (this.#running -= 1)));
   }
 
-  async #use(app: App): Promise<void> {
+  async #use(app: App, watcher: AppWatcher): Promise<void> {
     await app.start();
+    this.#world.spawn(watcher.run());
     await Promise.all(Array.from({ length: workersPerApp }, () => this.#work(app)));
   }
 

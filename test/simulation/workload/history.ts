@@ -4,6 +4,7 @@ import type { Isolation } from '../../../src/model/write-set.js';
 import type { Check, MutationRequest, ReadRequest } from '../../../src/transaction/service.js';
 import { AppHistory } from './app-history.js';
 import type { Observed } from './observed.js';
+import type { Watched } from './watched.js';
 import { Counts } from '../world/counts.js';
 import type { SimNode } from '../world/sim-node.js';
 
@@ -56,6 +57,7 @@ export class History {
   readonly readOnly: ReadOnly[] = [];
   readonly violations: string[] = [];
   readonly apps = new AppHistory();
+  readonly watched: Watched[] = [];
   readonly counts: Counts;
   readonly #known = new Map<string, number>();
   readonly #newestTokens = new Map<string, Carried>();

@@ -5,6 +5,7 @@ import { Client } from './client.js';
 import type { History } from './history.js';
 import { observedRange, seen, type Observed } from './observed.js';
 import { readAndWrite, transfer } from './interactive.js';
+import { FeedWatcher } from './watchers.js';
 import { count, mixedOneShot, repeatLate } from './one-shots.js';
 import { anyKey, pickRange } from './requests.js';
 
@@ -18,6 +19,7 @@ export class Workload {
   readonly #clients: Client[] = [];
   readonly #pace: number;
   readonly #apps: Apps;
+  readonly #watcher: FeedWatcher;
   #running = 0;
   #stopped = false;
 
@@ -25,6 +27,7 @@ export class Workload {
   constructor(world: World, history: History, pace: number) {
     this.#world = world;
     this.#pace = pace;
+    this.#watcher = new FeedWatcher(world, history);
     this.#apps = new Apps(world, history, () => this.#aheadOfPace() > transactionsAhead);
     for (const region of new Set(world.nodes.map((node) => node.region))) {
       const nodes = world.nodes.filter((node) => node.region === region);
@@ -41,6 +44,7 @@ export class Workload {
 
   start(): void {
     this.#apps.start();
+    this.#world.spawn(this.#watcher.run());
     for (const client of this.#clients) {
       this.#running += 1;
       this.#world.spawn(this.#go(client).finally(() => (this.#running -= 1)));
@@ -53,8 +57,9 @@ export class Workload {
     for (const client of this.#clients) client.careless = false;
   }
 
-  /** Once it is not busy any more. */
+  /** Once it is not busy any more, and everything was shown to the watchers. */
   end(): void {
+    this.#watcher.stop();
     this.#apps.end();
   }
 

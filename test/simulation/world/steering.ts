@@ -20,7 +20,7 @@ const switches: readonly (readonly [name: Name, likely: number, min: number, max
   ['endedTransactionsMax', 0.3, 1, 20],
   ['commitTimeoutMs', 0.4, 100, 5000],
   ['transactionIdleMsMax', 0.2, 40, 2000],
-  ['idAheadMsMax', 0.2, 2000, 10_000],
+  ['idAheadMsMax', 0.3, 1000, 6000],
   ['outcomesMsMax', 0.5, 20_000, 25_000],
 ];
 

@@ -26,7 +26,7 @@ export class Trace {
   }
 
   last(count: number): readonly string[] {
-    return this.#lines.slice(-count);
+    return this.#lines.slice(Math.max(0, this.#lines.length - count));
   }
 
   /** Of all lines so far. */
