@@ -6,7 +6,8 @@ import type { Effect } from '../model/write-set.js';
 import { findConflict, type WriteHistory } from './conflict-rules.js';
 import { DeletedRanges } from './deleted-ranges.js';
 import { needsSnapshot, type CertificationRequest, type Verdict } from './request.js';
-import { WrittenKeys, type WrittenKey } from './written-keys.js';
+import { RecordedCommits } from './recorded-commits.js';
+import { WrittenKeys } from './written-keys.js';
 
 /** What the window holds at most, each ≥ 1; see `limits.window…`. */
 export interface WindowBounds {
@@ -15,13 +16,6 @@ export interface WindowBounds {
   readonly keysMax: number;
   readonly deletedRangesMax: number;
 }
-
-interface RecordedCommit {
-  readonly keys: readonly WrittenKey[];
-  readonly deletedRanges: number;
-}
-
-const forgotten: RecordedCommit = { keys: [], deletedRanges: 0 };
 
 /**
  * The writes of a window of recent commits, and the certifier on them. One and the same class judges at the sequencer
@@ -33,13 +27,9 @@ const forgotten: RecordedCommit = { keys: [], deletedRanges: 0 };
 export class CertificationIndex implements WriteHistory {
   private readonly keys = new WrittenKeys();
   private readonly ranges = new DeletedRanges();
-  /** A ring: the commit `seqno` stands at `slot(seqno)`, one slot more than the window so that a new one fits. */
-  private readonly commits: RecordedCommit[] = [];
-  private readonly base: number;
+  private readonly commits: RecordedCommits;
   private floorSeqno: Seqno;
   private lastSeqno: Seqno;
-  private keyCount = 0;
-  private deletedRangeCount = 0;
 
   /** Knows every commit after `floor`, of which there is none yet. */
   constructor(
@@ -51,7 +41,7 @@ export class CertificationIndex implements WriteHistory {
       transactionsMax >= 1 && keysMax >= 1 && deletedRangesMax >= 1,
       'a window has bounds of at least 1',
     );
-    this.base = floor + 1;
+    this.commits = new RecordedCommits(transactionsMax);
     this.floorSeqno = floor;
     this.lastSeqno = floor;
   }
@@ -69,28 +59,23 @@ export class CertificationIndex implements WriteHistory {
   /** Adds the next commit in the order: `seqno` is `last` + 1. The oldest ones leave when a bound is exceeded. */
   record(seqno: Seqno, effects: readonly Effect[]): void {
     assert(seqno === this.lastSeqno + 1, `commit ${seqno} does not follow ${this.lastSeqno}`);
-    const keys: WrittenKey[] = [];
-    let deletedRanges = 0;
     for (const effect of effects) {
       switch (effect.kind) {
         case 'plain':
         case 'atomic':
-          keys.push(this.keys.write(effect.key, effect.kind, seqno));
+          this.commits.addKey(this.keys.write(effect.key, effect.kind, seqno));
           break;
         case 'range':
           if (rangeIsEmpty(effect.range)) break;
           this.ranges.add(effect.range, seqno);
-          deletedRanges++;
+          this.commits.addDeletedRange();
           break;
         default:
           assertNever(effect);
       }
     }
+    this.commits.end();
     this.lastSeqno = seqno;
-    // The copy has no spare capacity, which would cost more than the window's keys themselves.
-    this.commits[this.slot(seqno)] = { keys: keys.slice(), deletedRanges };
-    this.keyCount += keys.length;
-    this.deletedRangeCount += deletedRanges;
     this.shrinkToBounds();
   }
 
@@ -141,32 +126,23 @@ export class CertificationIndex implements WriteHistory {
 
   private shrinkToBounds(): void {
     const { transactionsMax, keysMax, deletedRangesMax } = this.bounds;
-    const deletedRangesBefore = this.deletedRangeCount;
+    const deletedRangesBefore = this.commits.deletedRanges;
     while (
       this.lastSeqno - this.floorSeqno > transactionsMax ||
-      this.keyCount > keysMax ||
-      this.deletedRangeCount > deletedRangesMax
+      this.commits.keys > keysMax ||
+      this.commits.deletedRanges > deletedRangesMax
     ) {
       this.forgetOldest();
     }
-    if (this.deletedRangeCount < deletedRangesBefore) this.ranges.forgetUpTo(this.floorSeqno);
+    if (this.commits.deletedRanges < deletedRangesBefore) this.ranges.forgetUpTo(this.floorSeqno);
   }
 
   /** A key leaves with the last commit that wrote it. */
   private forgetOldest(): void {
     const seqno = (this.floorSeqno + 1) as Seqno;
-    const slot = this.slot(seqno);
-    const { keys, deletedRanges } = this.commits[slot]!;
-    for (const written of keys) {
+    this.commits.forgetOldest((written) => {
       if (written.plain <= seqno && written.atomic <= seqno) this.keys.drop(written);
-    }
-    this.commits[slot] = forgotten;
-    this.keyCount -= keys.length;
-    this.deletedRangeCount -= deletedRanges;
+    });
     this.floorSeqno = seqno;
-  }
-
-  private slot(seqno: number): number {
-    return (seqno - this.base) % (this.bounds.transactionsMax + 1);
   }
 }

@@ -40,8 +40,7 @@ export class WrittenKeys {
   write(key: Key, kind: 'plain' | 'atomic', seqno: number): WrittenKey {
     const written = this.byKey.get(key);
     if (written === undefined) return this.insert(key, kind, seqno);
-    written[kind] = seqno;
-    written.run.newest = seqno;
+    note(written, kind, seqno);
     return written;
   }
 
@@ -76,8 +75,7 @@ export class WrittenKeys {
     const at = indexAt(this.starts, key);
     const run = this.runs[at]!;
     const written: WrittenKey = { key, plain: 0, atomic: 0, run };
-    written[kind] = seqno;
-    run.newest = seqno;
+    note(written, kind, seqno);
     this.byKey.set(key, written);
     const place = lowerBound(run.keys, key);
     if (run.keys[place] === key) {
@@ -138,6 +136,12 @@ export class WrittenKeys {
       if (!isKnown(written)) run.dropped++;
     }
   }
+}
+
+function note(written: WrittenKey, kind: 'plain' | 'atomic', seqno: number): void {
+  if (kind === 'plain') written.plain = seqno;
+  else written.atomic = seqno;
+  written.run.newest = seqno;
 }
 
 function isKnown(written: WrittenKey): boolean {
