@@ -77,10 +77,8 @@ export function buildBatch<R extends { readonly request: SequencerRequest }>(
     if (joined === 'full') break;
     answers.push({ request, answer: joined });
   }
-  return {
-    ...builder.finish(),
-    answers: answers.map((a) => ({ ...a, answer: builder.final(a.request.request, a.answer) })),
-  };
+  for (const one of answers) one.answer = builder.final(one.request.request, one.answer);
+  return { ...builder.finish(), answers };
 }
 
 class BatchBuilder {

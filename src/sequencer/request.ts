@@ -56,7 +56,11 @@ export function parseSubmission(submission: Submission): SequencerRequest {
     })),
     checkKeys: submission.checkKeys.map(keyFromBytes),
   };
-  if (header.snapshot === undefined && needsSnapshot({ ...header, ...request })) {
+  const { isolation, effects } = header;
+  const { readKeys, readRanges, checkKeys } = request;
+  const isSnapshotMissing =
+    header.snapshot === undefined && needsSnapshot({ isolation, effects, readKeys, readRanges, checkKeys });
+  if (isSnapshotMissing) {
     throw new MalformedBytes(`transaction ${header.id} needs a snapshot and has none`);
   }
   return request;
