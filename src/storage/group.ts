@@ -16,6 +16,7 @@ import {
   outcomeKey,
   outcomeRow,
   type HeadRecord,
+  type Row,
 } from './layout.js';
 import { databaseReadError } from './level-errors.js';
 import type { SharedState } from './shared-state.js';
@@ -124,14 +125,14 @@ export function groupOperations(
       operations.push({ type: 'del', key: dataKey(key) });
       continue;
     }
-    operations.push({ type: 'put', ...dataRow(key, record) });
+    operations.push(put(dataRow(key, record)));
     if (record.expiresAtMs !== undefined) {
       operations.push({ type: 'put', key: expiryKey(record.expiresAtMs, key), value: emptyValue });
     }
   }
   for (const outcomes of effect.outcomes) {
     for (const { id, outcome } of outcomes) {
-      operations.push({ type: 'put', ...outcomeRow(id, outcome) });
+      operations.push(put(outcomeRow(id, outcome)));
     }
   }
   operations.push({ type: 'put', key: headKey, value: encodeHead(head) });
@@ -139,3 +140,7 @@ export function groupOperations(
 }
 
 const emptyValue = Buffer.alloc(0);
+
+function put({ key, value }: Row): Operation {
+  return { type: 'put', key, value };
+}

@@ -4,13 +4,14 @@ import { describeKey, type Key, type KeyRange } from '../model/keys.js';
 import type { TransactionId } from '../model/ids.js';
 import { limits } from '../model/limits.js';
 import type { AbortedOutcome } from '../model/outcome.js';
+import type { AtomicKind } from '../model/value.js';
 import { contentHashOf } from '../model/write-set.js';
 import type { StoreSnapshot } from '../storage/store.js';
 import { commit, resolve } from './commit.js';
 import { gtidOf, type KeyspaceContext } from './context.js';
 import { tooManyDeleted } from './deleted-ranges.js';
 import { awaitFreshness, awaitSeqno, awaitTail, deadline } from './freshness.js';
-import type { Check, Committed, ReadAnswer, TransactRequest } from './service.js';
+import type { Check, Committed, MutationRequest, ReadAnswer, TransactRequest } from './service.js';
 import { entryBytes, readPage, scannedRange } from './snapshot-reads.js';
 import { invalidKey, invalidMutation, invalidRange, tooLarge } from './validation.js';
 import { WriteBuffer } from './write-buffer.js';
@@ -46,7 +47,7 @@ export async function transact(
   const leftMs = deadline(context, request.timeoutMs);
   const fresh = await awaitFreshness(context, request);
   if (!fresh.ok) return { ok: false, failure: ofTheId(request, fresh.failure) };
-  const versions = await awaitVersions(context, request, leftMs());
+  const versions = request.checks.length === 0 ? fresh : await awaitVersions(context, request, leftMs());
   if (!versions.ok) return { ok: false, failure: ofTheId(request, versions.failure) };
   return judgeAndCommit(context, request, { id, contentHash, leftMs });
 }
@@ -162,9 +163,10 @@ function expectation({ expect }: Check): JsonValue {
 
 /** Atomic mutations want a counter or nothing, as the transaction itself would see it at that place. */
 function judgeKinds(snapshot: StoreSnapshot, request: TransactRequest): Judged {
+  if (!request.mutations.some(isAtomic)) return nothingWrong;
   const buffer = new WriteBuffer();
   for (const mutation of request.mutations) {
-    if (mutation.kind === 'sum' || mutation.kind === 'min' || mutation.kind === 'max') {
+    if (isAtomic(mutation)) {
       const present = buffer.overlay(mutation.key, snapshot.get(mutation.key));
       if (present?.value.kind === 'bytes') {
         return { failure: typeMismatch(mutation.key), mayBeStale: buffer.readsSnapshot(mutation.key) };
@@ -172,7 +174,13 @@ function judgeKinds(snapshot: StoreSnapshot, request: TransactRequest): Judged {
     }
     buffer.add(mutation);
   }
-  return { failure: undefined, mayBeStale: false };
+  return nothingWrong;
+}
+
+const nothingWrong: Judged = { failure: undefined, mayBeStale: false };
+
+function isAtomic(mutation: MutationRequest): mutation is Extract<MutationRequest, { kind: AtomicKind }> {
+  return mutation.kind === 'sum' || mutation.kind === 'min' || mutation.kind === 'max';
 }
 
 export function typeMismatch(key: Key): Failure {

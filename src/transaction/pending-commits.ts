@@ -11,7 +11,7 @@ import type { Submission, Verdict } from '../transport/messages.js';
 /** How a submission ended at this node. */
 export type Settled =
   /** What the log says of the id, for ever; with the copy that committed, when that was applied while it was waited for. */
-  | { readonly kind: 'logged'; readonly outcome: LoggedOutcome; readonly committed?: Uint8Array }
+  | { readonly kind: 'logged'; readonly outcome: LoggedOutcome; readonly committed: Uint8Array | undefined }
   /** A first attempt's abort: no other copy of the id exists, and no tombstone. */
   | { readonly kind: 'aborted'; readonly outcome: AbortedOutcome; readonly detail: string }
   /** `certain`: no copy of the id was ever taken. */
@@ -163,21 +163,21 @@ export class PendingCommits implements LinkListener {
     outcomes.forEach(({ id, outcome }, i) => {
       const pending = this.#pending.get(id);
       if (pending === undefined) return;
-      const settled = this.#judgeLogged(outcome, pending.contentHash);
       const item = items[i];
-      const isCommit = settled.kind === 'logged' && item?.kind === 'transaction';
-      this.#end(pending, isCommit ? { ...settled, committed: item.writeSet } : settled);
+      const committed = item?.kind === 'transaction' ? item.writeSet : undefined;
+      this.#end(pending, this.#judgeLogged(outcome, pending.contentHash, committed));
     });
   }
 
-  #judgeLogged(outcome: LoggedOutcome, contentHash: Buffer | undefined): Settled {
-    if (contentHash === undefined || outcomeMatches(outcome, contentHash)) return { kind: 'logged', outcome };
+  #judgeLogged(outcome: LoggedOutcome, contentHash: Buffer | undefined, committed?: Uint8Array): Settled {
+    if (contentHash === undefined || outcomeMatches(outcome, contentHash))
+      return { kind: 'logged', outcome, committed };
     return { kind: 'reused', seqno: outcome.kind === 'committed' ? outcome.seqno : undefined };
   }
 
   #onAborted(pending: Pending, verdict: Verdict): void {
     const outcome = abortOf(verdict, pending.contentHash);
-    if (verdict.tombstone) this.#end(pending, { kind: 'logged', outcome });
+    if (verdict.tombstone) this.#end(pending, { kind: 'logged', outcome, committed: undefined });
     else if (pending.tombstoneOnly) this.#send(pending);
     else this.#end(pending, { kind: 'aborted', outcome, detail: verdict.detail });
   }

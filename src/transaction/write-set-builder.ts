@@ -93,17 +93,19 @@ export function toMutation(mutation: MutationRequest, reads: ReadSet): Mutation 
     case 'delete':
     case 'deleteRange':
       return mutation;
-    case 'set':
-      return { ...mutation, ttlMs: mutation.ttlMs ?? 0 };
+    case 'set': {
+      const { key, bytes, contentType, ttlMs = 0 } = mutation;
+      return { kind: 'set', key, bytes, contentType, ttlMs };
+    }
     case 'sum':
     case 'min':
     case 'max': {
-      const { key } = mutation;
+      const { kind, key, operand, ttlMs = 0 } = mutation;
       const wasRead =
         reads.keys.has(key) ||
         reads.checks.has(key) ||
         reads.ranges.some((range) => rangeContains(range, key));
-      return { ...mutation, ttlMs: mutation.ttlMs ?? 0, asPlain: wasRead };
+      return { kind, key, operand, ttlMs, asPlain: wasRead };
     }
   }
 }

@@ -205,17 +205,21 @@ function writeOf(
   if (!conditions.ok) return conditions;
   const checks: Result<readonly Check[]> = checksOf(mutation.key, conditions.value);
   if (!checks.ok) return checks;
-  const transaction = {
+  const { id, mayBeRetry } = identity.value;
+  const { causal, timeoutMs } = freshnessOf(request.query, token);
+  const mutations = [mutation];
+  const content = contentOf({ isolation: 'serializable', reads: [], checks: checks.value, mutations });
+  return succeed({
+    id,
+    mayBeRetry,
+    causal,
+    token,
+    timeoutMs,
     isolation: 'serializable',
     reads: [],
     checks: checks.value,
-    mutations: [mutation],
-  } as const;
-  return succeed({
-    ...identity.value,
-    ...freshnessOf(request.query, token),
-    ...transaction,
-    content: contentOf(transaction),
+    mutations,
+    content,
   });
 }
 
