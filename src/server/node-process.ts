@@ -68,7 +68,12 @@ export async function startNode({ cluster, node, logger }: StartOptions): Promis
       if (keyspace !== undefined) void note.write(keyspace.store.head, logger, keyspace.sequencing);
     }
   };
-  const server = await createHttpServer({ node: meridian, logger, tokens: node.tokens });
+  const server = await createHttpServer({
+    node: meridian,
+    logger,
+    clock: runtime.clock,
+    tokens: node.tokens,
+  });
   const grpc = addGrpcApi(transport, { node: meridian, runtime, tokens: node.tokens });
   try {
     await meridian.start();

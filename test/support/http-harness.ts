@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { Compile } from 'typebox/schema';
 import { createHttpServer, type HttpServerOptions } from '../../src/api/rest/server.js';
+import { systemClock } from '../../src/runtime/system/clock.js';
 import { silentLogger } from '../../src/runtime/runtime.js';
 import { FakeNode } from './http-fake-node.js';
 
@@ -29,7 +30,10 @@ export class HttpHarness {
   }
 
   static async start(options: Partial<HttpServerOptions> = {}, node = new FakeNode()): Promise<HttpHarness> {
-    return new HttpHarness(await createHttpServer({ node, logger: silentLogger, ...options }), node);
+    return new HttpHarness(
+      await createHttpServer({ node, logger: silentLogger, clock: systemClock, ...options }),
+      node,
+    );
   }
 
   async stop(): Promise<void> {

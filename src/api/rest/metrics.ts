@@ -1,40 +1,56 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Gauge, Histogram, type Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
+import type { Clock } from '../../runtime/runtime.js';
 import { replicaStates, type KeyspaceStatus, type NodeService } from '../../transaction/service.js';
+import { DurationHistogram, type DurationSeries } from './durations.js';
 
-const durationBucketsS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-
-interface Observer {
-  observe(valueS: number): void;
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** By the clock of `performance`, when its head had arrived. */
+    receivedMs: number;
+  }
 }
+
+/** Series of one route, by status. */
+type RouteSeries = Map<number, DurationSeries>;
 
 /** Observes every request of `app` under its route's pattern, never under its path: the number of series is bounded. */
-export function observeRequests(app: FastifyInstance, registry: Registry): void {
-  const duration = new Histogram({
-    name: 'meridian_http_request_duration_seconds',
-    help: 'From the first byte of a request to the end of its answer.',
-    labelNames: ['method', 'route', 'status'] as const,
-    buckets: durationBucketsS,
-    registers: [registry],
-  });
-  const observers = new Map<string, Observer>();
-  app.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done) => {
-    const route = request.routeOptions.url ?? 'none';
-    const series = `${request.method} ${reply.statusCode} ${route}`;
-    let observer = observers.get(series);
-    if (observer === undefined) {
-      observer = duration.labels(knownMethod(request, route), route, String(reply.statusCode));
-      observers.set(series, observer);
-    }
-    observer.observe(reply.elapsedTime / 1000);
+export function observeRequests(app: FastifyInstance, clock: Clock, registry: Registry): void {
+  const help = "From the end of a request's head to when its answer begins to be written.";
+  const durations = new DurationHistogram('meridian_http_request_duration_seconds', help, registry);
+  const observing = (method: string | undefined, route: string) => {
+    const byMethod = new Map<string, RouteSeries>();
+    return (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: DoneWithPayload): void => {
+      // Where no route matched, the method is the client's own word.
+      const known = method ?? request.method;
+      let byStatus = byMethod.get(known);
+      if (byStatus === undefined) byMethod.set(known, (byStatus = new Map()));
+      let series = byStatus.get(reply.statusCode);
+      if (series === undefined) {
+        series = durations.series({ method: known, route, status: String(reply.statusCode) });
+        byStatus.set(reply.statusCode, series);
+      }
+      series.observe((clock.monotonicMs() - request.receivedMs) / 1000);
+      done(null, payload);
+    };
+  };
+  app.decorateRequest('receivedMs', 0);
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.receivedMs = clock.monotonicMs();
     done();
+  });
+  // Hooks of each route: what a request says of its route is put together anew whenever it is asked.
+  app.addHook('onRoute', (route) => {
+    route.onSend = [route.onSend ?? [], observing(undefined, route.url)].flat();
+  });
+  const observeWithoutRoute = observing('any', 'none');
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (request.is404) observeWithoutRoute(request, reply, payload, done);
+    else done(null, payload);
   });
 }
 
-/** Where no route matched, the method is the client's own word. */
-function knownMethod(request: FastifyRequest, route: string): string {
-  return route === 'none' ? 'any' : request.method;
-}
+type DoneWithPayload = (error: Error | null, payload: unknown) => void;
 
 /** Gauges of every keyspace, read when they are asked for. */
 export function observeKeyspaces(node: NodeService, registry: Registry): void {

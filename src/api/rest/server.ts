@@ -2,7 +2,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import { failure } from '../../model/errors.js';
 import { limits } from '../../model/limits.js';
-import type { Logger } from '../../runtime/runtime.js';
+import type { Clock, Logger } from '../../runtime/runtime.js';
 import type { NodeService } from '../../transaction/service.js';
 import { bearerJudge } from '../auth/bearer.js';
 import { parseBytesAlone, parseJsonAlone } from './bodies.js';
@@ -33,6 +33,8 @@ export interface HttpServerOptions {
   readonly node: NodeService;
   /** Errors of the server itself; requests are not logged. */
   readonly logger: Logger;
+  /** For how long requests take. */
+  readonly clock: Clock;
   /** Bearer tokens that are let in; none: everyone is. */
   readonly tokens?: readonly string[];
   /** Where the metrics go; one of its own when undefined. */
@@ -44,7 +46,7 @@ const requestReceiveMsMax = 60_000;
 
 /** The HTTP API of a node, ready to `listen` or `inject`; the caller closes it. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
-  const { node, logger, registry = new Registry() } = options;
+  const { node, logger, clock, registry = new Registry() } = options;
   const respond = errorResponder(node, logger);
   const app = fastify({
     logger: false,
@@ -69,7 +71,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   parseJsonAlone(app);
   respondWithoutRoute(app, node);
   requireToken(app, node, options.tokens ?? []);
-  observeRequests(app, registry);
+  observeRequests(app, clock, registry);
   observeKeyspaces(node, registry);
   await collectOpenApi(app, node.version);
   await registerRoutes(app, node, registry);
