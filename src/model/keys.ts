@@ -31,8 +31,11 @@ export function keyFromText(text: string): Key {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+const ascii = /^[\0-\x7f]*$/;
+
 /** The text of a key, or undefined when its bytes are not UTF-8. */
 export function keyToText(key: Key): string | undefined {
+  if (ascii.test(key)) return key;
   try {
     return utf8.decode(keyToBytes(key));
   } catch {
