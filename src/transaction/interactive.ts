@@ -12,7 +12,7 @@ import { tooManyDeleted } from './deleted-ranges.js';
 import { typeMismatch } from './one-shot.js';
 import type { Committed, InteractiveTransaction, ListPage, MutationRequest } from './service.js';
 import { readPageWithOwnWrites, scannedRange, type PageOptions } from './snapshot-reads.js';
-import { answeringFailures } from './store-failure.js';
+import { answeringFailure, answeringFailures } from './store-failure.js';
 import { invalidKey, invalidMutation, invalidRange, tooLarge } from './validation.js';
 import { WriteBuffer } from './write-buffer.js';
 import { buildSubmission, readSetBytes, toMutation } from './write-set-builder.js';
@@ -98,14 +98,19 @@ export class OpenTransaction implements InteractiveTransaction {
   }
 
   mutate(mutation: MutationRequest): Promise<Result<void>> {
-    return this.#answering(() => this.#mutate(mutation));
+    return Promise.resolve(this.buffer([mutation]));
   }
 
-  async #mutate(mutation: MutationRequest): Promise<Result<void>> {
-    const refusal = invalidMutation(mutation) ?? this.#touch() ?? this.#refuseMutation(mutation);
-    if (refusal !== undefined) return { ok: false, failure: refusal };
-    this.#buffer.add(mutation);
-    return succeed(undefined);
+  /** `mutate` of several, in order and at once; those before one that is refused stay buffered. */
+  buffer(mutations: readonly MutationRequest[]): Result<void> {
+    return answeringFailure(() => {
+      for (const mutation of mutations) {
+        const refusal = invalidMutation(mutation) ?? this.#touch() ?? this.#refuseMutation(mutation);
+        if (refusal !== undefined) return { ok: false, failure: refusal };
+        this.#buffer.add(mutation);
+      }
+      return succeed(undefined);
+    }, this.#context.runtime.logger);
   }
 
   /** COMMIT. Early judgement speaks a last time; once it is sent only the log decides. */

@@ -23,6 +23,7 @@ import type {
   KeyspaceStatus,
   ListOptions,
   ListPage,
+  MutationRequest,
   SnapshotRead,
   TransactionState,
   TransactRequest,
@@ -136,13 +137,23 @@ export class LocalKeyspace implements KeyspaceService {
   }
 
   open(id: TransactionId): Result<InteractiveTransaction> {
+    return this.#opened(id);
+  }
+
+  #opened(id: TransactionId): Result<OpenTransaction> {
     const transaction = this.#open.get(id);
     if (transaction !== undefined) return succeed(transaction);
     const ended = this.#ended.get(id);
     return ended === undefined ? notFound(id) : { ok: false, failure: endedFailure(id, ended) };
   }
 
-  async commit(id: TransactionId): Promise<Result<Committed>> {
+  async commit(id: TransactionId, mutations: readonly MutationRequest[] = []): Promise<Result<Committed>> {
+    if (mutations.length > 0) {
+      const open = this.#opened(id);
+      const buffered = open.ok ? open.value.buffer(mutations) : open;
+      if (!buffered.ok) return buffered;
+    }
+    // No other call comes between what is buffered and COMMIT: nothing is awaited.
     const first = this.#commits.get(id);
     if (first !== undefined) return this.#again(id, first);
     const transaction = this.#open.get(id);

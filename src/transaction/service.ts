@@ -21,8 +21,12 @@ export interface KeyspaceService {
   begin(options: BeginOptions): Promise<Result<InteractiveTransaction>>;
   /** The interactive transaction, as long as it is open here; TRANSACTION_NOT_FOUND, _EXPIRED or _FINISHED else. */
   open(id: TransactionId): Result<InteractiveTransaction>;
-  /** COMMIT of an interactive transaction; of an id that is not open here: resolves it (its outcome, else a tombstone). */
-  commit(id: TransactionId): Promise<Result<Committed>>;
+  /**
+   * COMMIT of an interactive transaction; of an id that is not open here: resolves it (its outcome, else a tombstone).
+   * Last `mutations` are buffered and COMMIT taken in one step, so that no other call comes between; with some the id has
+   * to be open here, else it is refused like `open`. One that is refused leaves those before it buffered.
+   */
+  commit(id: TransactionId, mutations?: readonly MutationRequest[]): Promise<Result<Committed>>;
   /** Like `commit`; the value is the state that the id then has (it may turn out committed). */
   rollback(id: TransactionId): Promise<Result<TransactionState>>;
   /** Open here, an outcome, or unknown; never an error for a well-formed id. */

@@ -229,10 +229,12 @@ export class FakeKeyspace implements KeyspaceService {
     return fail(code, 'not open here', { outcome: 'unknown', details: { transactionId: id } });
   }
 
-  commit(id: TransactionId): Promise<Result<Committed>> {
+  commit(id: TransactionId, mutations: readonly MutationRequest[] = []): Promise<Result<Committed>> {
     const failure = this.#judge();
     if (failure !== undefined) return Promise.resolve({ ok: false, failure });
     const found = this.open_.get(id);
+    if (found === undefined && mutations.length > 0) return Promise.resolve(this.open(id) as Result<never>);
+    found?.mutations.push(...mutations);
     if (found === undefined && !this.outcomes.has(id)) {
       const details = { transactionId: id };
       return Promise.resolve(fail('TRANSACTION_ABORTED', 'resolved as never to commit', { details }));

@@ -18,7 +18,7 @@ export async function bufferMutations(
 }
 
 /** Values are views of a message that may be much larger, and a transaction may stay open for minutes. */
-function detached(mutation: MutationRequest): MutationRequest {
+export function detached(mutation: MutationRequest): MutationRequest {
   if (mutation.kind !== 'set') return mutation;
   const { bytes } = mutation;
   return bytes.buffer.byteLength <= 2 * bytes.length ? mutation : { ...mutation, bytes: Buffer.from(bytes) };

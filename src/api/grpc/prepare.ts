@@ -27,7 +27,7 @@ import {
   readsOf,
   transactionIdOf,
 } from './inputs.js';
-import { bufferMutations, runReads } from './interactive.js';
+import { bufferMutations, detached, runReads } from './interactive.js';
 import { commitReply, listedEntry, readAnswer, stateReply } from './replies.js';
 
 export interface GrpcContext {
@@ -179,14 +179,9 @@ function commit({
   const refusal = mutationsRefusal(mutations);
   if (refusal !== undefined) return refusal;
   return succeed(async () => {
-    if (mutations.length > 0) {
-      const open = service.open(id.value);
-      if (!open.ok) return { ok: false, failure: nameMinter(node, id.value, open.failure) };
-      const buffered = await bufferMutations(open.value, mutations);
-      if (buffered !== undefined) return { ok: false, failure: buffered };
-    }
-    const committed = await service.commit(id.value);
-    return committed.ok ? succeed({ kind: 'commit', reply: commitReply(committed.value) }) : committed;
+    const committed = await service.commit(id.value, mutations.map(detached));
+    if (!committed.ok) return { ok: false, failure: nameMinter(node, id.value, committed.failure) };
+    return succeed({ kind: 'commit', reply: commitReply(committed.value) });
   });
 }
 
