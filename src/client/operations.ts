@@ -147,10 +147,14 @@ export class Operations {
     await this.#pumping;
   }
 
-  /** Tells the node, if it is there, that the transaction is over. Nobody waits for that. */
+  /** Tells the node, if it is there, that the transaction is over: at once, or when a BEGIN under way has ended. */
   abandon(): void {
-    if (this.#begun === undefined) return;
-    const { session, transactionId } = this.#begun;
+    if (this.#begun !== undefined) this.#rollBack(this.#begun);
+    else void this.#pumping?.then(() => this.#begun !== undefined && this.#rollBack(this.#begun));
+  }
+
+  /** Nobody waits for it. */
+  #rollBack({ session, transactionId }: Begun): void {
     const { keyspace } = this.#options;
     const endMs = this.#calls.runtime.clock.monotonicMs() + limits.transactionIdleMsMax;
     void session.call({ kind: 'rollback', keyspace, transactionId }, { endMs, signal: undefined });

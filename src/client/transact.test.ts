@@ -197,6 +197,35 @@ it("throws the function's own error, rolls back, and does not run again", async 
   expect(near.of('commit')).toHaveLength(0);
 });
 
+it('rolls back when its COMMIT is more than a message takes', async () => {
+  const failed = rejection(
+    client.transact(async (tx) => {
+      await tx.get('a');
+      for (let n = 0; n < 6; n++) tx.set(`large/${n}`, new Uint8Array(800 * 1024));
+    }),
+  );
+  expect(await world.done(failed)).toMatchObject({ code: 'TRANSACTION_TOO_LARGE', outcome: 'not-committed' });
+  await world.pass(1);
+  expect(near.of('rollback').map(({ method }) => method.transactionId)).toEqual(['near-1']);
+});
+
+it('gives back a transaction that begins after its function has thrown', async () => {
+  near.answer = (method) => (method.kind === 'begin' ? undefined : answering('near')(method));
+  let read: Promise<unknown> | undefined;
+  const failed = rejection(
+    client.transact(async (tx) => {
+      read = tx.get('a');
+      await received(near, 'begin');
+      throw new Error('mine');
+    }),
+  );
+  const begin = await received(near, 'begin');
+  expect(await world.done(failed)).toMatchObject({ message: 'mine' });
+  begin.reply({ kind: 'begin', reply: { transactionId: 'late', snapshot: gtidOf(10) } });
+  expect((await received(near, 'rollback')).method.transactionId).toBe('late');
+  expect(await read).toMatchObject({ value: 'a' });
+});
+
 it('runs again at another node when its node is lost before COMMIT', async () => {
   const { runs, body } = readAndWrite();
   near.answer = (method) => (method.kind === 'operate' ? undefined : answering('near')(method));

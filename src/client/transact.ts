@@ -128,7 +128,11 @@ class TransactionRun {
   async #interactive({ link, session, transactionId }: Begun) {
     const { keyspace } = this.#request;
     const mutations = this.operations.unsent;
-    const outcome = await session.call({ kind: 'commit', keyspace, transactionId, mutations }, this.#bounds);
+    const commit = { kind: 'commit', keyspace, transactionId, mutations } as const;
+    const outcome = await session.call(commit, this.#bounds).catch((tooLarge: unknown) => {
+      this.operations.abandon();
+      throw tooLarge;
+    });
     if (outcome.kind === 'commit') return { commit: this.#committed(outcome.reply) };
     const unanswered = outcome as Unanswered;
     if (isProof(unanswered)) return this.#refused(this.operations.failureOf(unanswered, link));
