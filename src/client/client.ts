@@ -103,7 +103,7 @@ export class Client extends Keyspace implements AsyncDisposable {
     }));
   }
 
-  /** Calls `listener` after every change; returns the way to stop that. */
+  /** Calls `listener` after every change; returns the way to stop that. What it throws is logged, and goes no further. */
   onRegionChange(listener: (change: RegionChange) => void): Cancel {
     return this.#nodes.onRegionChange(listener);
   }

@@ -236,3 +236,17 @@ it('asks elsewhere for the keyspace alone that its node does not serve', async (
 it('takes 1 to 64 endpoints', async () => {
   await expect(Client.open({ endpoints: [] }, world)).rejects.toBeInstanceOf(TypeError);
 });
+
+it('a listener of changes that throws keeps neither the client nor other listeners from going on', async () => {
+  three();
+  const client = await world.open();
+  client.onRegionChange(() => {
+    throw new Error('of the app');
+  });
+  const changes = changesOf(client);
+  world.dialler.kill('near');
+  await world.until(() => client.region === 'middle');
+  expect(await world.done(client.get('a'))).toBeUndefined();
+  expect(changes.map(({ to }) => to)).toEqual(['middle']);
+  expect(world.errors).toEqual(['a listener of onRegionChange threw']);
+});

@@ -161,7 +161,16 @@ export class Nodes implements LinkListener {
     for (const other of this.#links) other.streak = 0;
     const change = { from: from?.region, to: link?.region, endpoint: link?.endpoint };
     this.#runtime.logger.info(change, 'the node that is asked has changed');
-    for (const listener of this.#changeListeners) listener(change);
+    for (const listener of this.#changeListeners) this.#tell(listener, change);
+  }
+
+  /** What a listener throws is its own affair: the choice of a node goes on. */
+  #tell(listener: (change: RegionChange) => void, change: RegionChange): void {
+    try {
+      listener(change);
+    } catch (err) {
+      this.#runtime.logger.error({ err }, 'a listener of onRegionChange threw');
+    }
   }
 
   #wake(): void {

@@ -11,6 +11,8 @@ export class ClientWorld {
   readonly dialler = new LoopbackDialler(this.time.timers);
   /** What the client's randomness gives next as a fraction. */
   fraction = 0.5;
+  /** Messages that the client logged as errors. */
+  readonly errors: string[] = [];
   #bytes = 0;
   readonly runtime: Runtime = {
     clock: { nowMs: () => 0, monotonicMs: this.time.clock.monotonicMs },
@@ -19,7 +21,7 @@ export class ClientWorld {
       bytes: (count) => new Uint8Array(count).fill((this.#bytes += 1)),
       fraction: () => this.fraction,
     },
-    logger: silentLogger,
+    logger: { ...silentLogger, error: (_, message) => void this.errors.push(message) },
   };
 
   node(endpoint: string, options: Partial<ScriptedNodeOptions> = {}): ScriptedNode {
