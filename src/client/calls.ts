@@ -84,7 +84,7 @@ export class Calls {
       case 'full':
         return errorOf({
           code: 'OVERLOADED',
-          message: 'too many calls of this client wait for their turn',
+          message: 'too many calls of this client, or too many bytes of them, wait for their turn',
           retry: 'after-delay',
         });
       case 'timeout':

@@ -3,6 +3,8 @@ export const clientLimits = {
   endpointsMax: 64,
   /** Calls of one session that wait for a place beside those in flight; above it a call is refused, unsent. */
   waitingCallsMax: 16_384,
+  /** The same of their bytes, by their estimated size. */
+  waitingBytesMax: 64 * 1024 * 1024,
   /** One call, by its estimated size: below what a node takes as one message (limits.peerMessageBytesMax). */
   callBytesMax: 3.5 * 1024 * 1024,
   /** Calls gathered into one message, by their estimated size; one at least. */

@@ -60,6 +60,26 @@ it('refuses calls above its own bound without sending them', async () => {
   client.close();
 });
 
+it('refuses calls whose bytes are above its own bound without sending them, until others have gone', async () => {
+  const abort = new AbortController();
+  const { signal } = abort;
+  const inFlight = Array.from({ length: 10 }, () => rejection(client.get('k', { signal })));
+  await world.until(() => node.of('read').length === 10);
+  const value = new Uint8Array(800 * 1024);
+  const waiting = Array.from({ length: 81 }, (_, n) => rejection(client.set(`k${n}`, value, { signal })));
+  const error = await world.done(rejection(client.set('too much', value)));
+  expect(error).toMatchObject({ code: 'OVERLOADED', outcome: 'not-committed' });
+  const small = client.get('small');
+  await world.pass(1);
+  abort.abort(new Error('enough'));
+  await Promise.all([...inFlight, ...waiting]);
+  await world.until(() => node.of('read').length === 11);
+  node.of('read')[10]!.reply(nothing);
+  expect(await world.done(small)).toBeUndefined();
+  void rejection(client.set('again', value));
+  await world.until(() => node.of('transact').length === 1);
+});
+
 it('ends a call at its time, and tells the node', async () => {
   const started = world.time.clock.monotonicMs();
   const slow = rejection(client.get('a', { timeoutMs: 5000 }));

@@ -61,6 +61,7 @@ export class Session {
   /** Not yet sent; their ids are not in use. From `#firstWaiting` on; those that have ended are skipped. */
   #waiting: OpenCall[] = [];
   #firstWaiting = 0;
+  #waitingBytes = 0;
   #callsMax = 0;
   #lastId = 0;
   #flushDue = false;
@@ -106,17 +107,21 @@ export class Session {
       return Promise.resolve({ kind: 'lost', sent: false, reason: this.#closed });
     if (signal?.aborted === true) return Promise.resolve({ kind: 'aborted', sent: false });
     if (endMs <= this.#runtime.clock.monotonicMs()) return Promise.resolve({ kind: 'timeout', sent: false });
-    if (this.#waiting.length - this.#firstWaiting >= clientLimits.waitingCallsMax) {
-      return Promise.resolve({ kind: 'full', sent: false });
-    }
     return new Promise((resolve) => {
       const call = this.#callOf(method, endMs, resolve);
       refuseTooLarge(call.bytes);
+      if (this.#isFullFor(call)) return resolve({ kind: 'full', sent: false });
       if (signal !== undefined) this.#endWith(signal, call);
       this.#waiting.push(call);
+      this.#waitingBytes += call.bytes;
       this.#sweepBy(endMs);
       this.#flushSoon();
     });
+  }
+
+  #isFullFor({ bytes }: OpenCall): boolean {
+    if (this.#waiting.length - this.#firstWaiting >= clientLimits.waitingCallsMax) return true;
+    return this.#waitingBytes + bytes > clientLimits.waitingBytesMax;
   }
 
   /** Goes at once, in a message of its own, so that its round trip says something. */
@@ -182,6 +187,7 @@ export class Session {
       calls.push(call);
       this.#firstWaiting += 1;
     }
+    this.#waitingBytes -= bytes;
     if (this.#firstWaiting > 0 && this.#firstWaiting * 2 >= this.#waiting.length) {
       this.#waiting = this.#waiting.slice(this.#firstWaiting);
       this.#firstWaiting = 0;
@@ -247,6 +253,7 @@ export class Session {
     this.#open.clear();
     this.#waiting = [];
     this.#firstWaiting = 0;
+    this.#waitingBytes = 0;
     for (const call of calls) call.end({ kind: 'lost', sent: call.sent, reason });
   }
 
@@ -285,6 +292,7 @@ export class Session {
       const at = this.#waiting.indexOf(call, this.#firstWaiting);
       if (at < 0) return;
       this.#waiting.splice(at, 1);
+      this.#waitingBytes -= call.bytes;
     }
     call.end({ kind, sent: call.sent });
   }
