@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InProcessCluster } from '../../test/support/in-process-cluster.js';
@@ -104,6 +106,19 @@ describe('over gRPC', () => {
       expect(error, String(refused)).toBeInstanceOf(TypeError);
     }
     expect(process.getActiveResourcesInfo()).toHaveLength(timers);
+  });
+
+  it('names the gRPC port when what answers speaks HTTP/1', async () => {
+    const http = createServer((_, response) => response.end());
+    await new Promise<void>((listening) => http.listen(0, '127.0.0.1', listening));
+    const { port } = http.address() as AddressInfo;
+    try {
+      const error = await rejection(connect({ endpoints: [`127.0.0.1:${port}`], connectTimeoutMs: 1000 }));
+      expect(error).toMatchObject({ code: 'NO_NODE_REACHABLE' });
+      expect((error as Error).message).toMatch(/speaks no HTTP\/2.*gRPC port/);
+    } finally {
+      http.close();
+    }
   });
 
   it('tells a watch of its error', async () => {

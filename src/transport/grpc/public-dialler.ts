@@ -79,9 +79,7 @@ export class GrpcPublicDialler {
     call.on('error', () => {});
     call.on('status', (ended: StatusObject) => {
       stream.failure = failureOf(ended);
-      stream.over(
-        ended.code === status.OK ? 'the node ended the stream' : `${status[ended.code]}: ${ended.details}`,
-      );
+      stream.over(reasonOf(ended));
       this.#open.delete(stream);
       client.close();
     });
@@ -99,6 +97,14 @@ export class GrpcPublicDialler {
     if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
     return metadata;
   }
+}
+
+/** grpc-js has no code of its own for a server that speaks no HTTP/2: nghttp2's words are all there is. */
+function reasonOf({ code, details }: StatusObject): string {
+  if (code === status.OK) return 'the node ended the stream';
+  const reason = `${status[code]}: ${details}`;
+  if (code !== status.UNAVAILABLE || !details.includes('Last error: Protocol error')) return reason;
+  return `what answers there speaks no HTTP/2; an endpoint is the address of a node's gRPC port (${reason})`;
 }
 
 function failureOf({ metadata }: StatusObject): FailureMessage | undefined {
