@@ -195,11 +195,15 @@ export class LocalKeyspace implements KeyspaceService {
       : succeed({ state: 'aborted', code: tombstone, conflict: undefined });
   }
 
+  /** The log's word comes first: one that is open here may have been resolved elsewhere. */
   transactionState(id: TransactionId): TransactionState {
-    const transaction = this.#open.get(id);
-    if (transaction !== undefined) return { state: 'open', snapshot: transaction.snapshot };
     const outcome = this.#loggedOutcome(id);
-    if (outcome === undefined) return { state: 'unknown' };
+    if (outcome === undefined) {
+      const transaction = this.#open.get(id);
+      return transaction === undefined
+        ? { state: 'unknown' }
+        : { state: 'open', snapshot: transaction.snapshot };
+    }
     if (outcome.kind === 'aborted')
       return { state: 'aborted', code: outcome.code, conflict: outcome.conflict };
     const { seqno, results } = outcome;

@@ -1,7 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { eventually } from '../../test/support/eventually.js';
 import { InProcessCluster } from '../../test/support/in-process-cluster.js';
-import { add, causal, failureOf, key, oneShot, put, textOf, valueOf } from '../../test/support/requests.js';
+import {
+  add,
+  causal,
+  failureOf,
+  key,
+  local,
+  oneShot,
+  put,
+  textOf,
+  valueOf,
+} from '../../test/support/requests.js';
 import type { Result } from '../model/errors.js';
 import { mintKeyspaceId, nodeId, type TransactionId } from '../model/ids.js';
 import { limits } from '../model/limits.js';
@@ -87,6 +97,16 @@ describe('an id that was never seen', () => {
     expect(ahead).toMatchObject({ code: 'INVALID_ARGUMENT', outcome: 'unknown' });
     expect(await counted()).toBeUndefined();
   });
+});
+
+it('a transaction that is open here and was resolved elsewhere is aborted, in every region', async () => {
+  const { id } = valueOf(
+    await cluster.keyspace('east').begin({ ...local, isolation: 'serializable', idleTimeoutMs: undefined }),
+  );
+  expect(cluster.keyspace('east').transactionState(id)).toMatchObject({ state: 'open' });
+  expect(valueOf(await cluster.keyspace('west').rollback(id))).toMatchObject({ state: 'aborted' });
+  const aborted = { state: 'aborted', code: 'TRANSACTION_ABORTED', conflict: undefined };
+  expect(await stateEverywhere(id)).toEqual(nodes.map(() => aborted));
 });
 
 describe('an interactive transaction that has ended here', () => {
