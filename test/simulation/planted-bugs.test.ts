@@ -34,9 +34,10 @@ function uproot(): void {
 afterEach(uproot);
 
 /** The first seed in which the check that is meant for the bug reports it, and what else the others did. */
-async function caught({ caughtAs, plant }: PlantedBug): Promise<{ seed: number; found: string[] }> {
+async function caught({ caughtAs, plant, first }: PlantedBug): Promise<{ seed: number; found: string[] }> {
   const otherwise: string[] = [];
-  for (let seed = 1; seed <= seedsMax; seed++) {
+  for (let i = 0; i < seedsMax; i++) {
+    const seed = 1 + ((first - 1 + i) % seedsMax);
     const { problems } = await runSeed(seed, plant());
     uproot();
     const found = problems.filter((problem) => caughtAs.test(problem));

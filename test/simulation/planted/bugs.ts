@@ -38,10 +38,12 @@ export interface PlantedBug {
   readonly caughtAs: RegExp;
   /** Plants it for the worlds to come, until mocks are restored. What it returns comes between disks and stores. */
   readonly plant: () => Wrap | undefined;
+  /** The seed to begin with, 1 to 100. */
+  readonly first: number;
 }
 
-function bug(name: string, caughtAs: RegExp, plant: () => Wrap | void): PlantedBug {
-  return { name, caughtAs, plant: () => plant() ?? undefined };
+function bug(name: string, caughtAs: RegExp, plant: () => Wrap | void, first = 1): PlantedBug {
+  return { name, caughtAs, plant: () => plant() ?? undefined, first };
 }
 
 /** Every index judges another request than it was asked. */
@@ -181,10 +183,15 @@ const outcomes: readonly PlantedBug[] = [
   bug('a COMMIT that was sent is still doomed by what is applied', / was said not to be committed /, () =>
     doomingAtCommit(),
   ),
-  bug("an id's age is judged by a node's clock, not in log time", / has two outcomes/, () => {
-    judgingIdsByTheClock();
-    return keepingOutcomesToTheFloor;
-  }),
+  bug(
+    "an id's age is judged by a node's clock, not in log time",
+    / has two outcomes/,
+    () => {
+      judgingIdsByTheClock();
+      return keepingOutcomesToTheFloor;
+    },
+    31,
+  ),
   bug('nobody submits again to a new sequencer', /no submission is pending|knows its outcomes/, () => {
     vi.spyOn(PendingCommits.prototype, 'onServing').mockImplementation(() => undefined);
   }),
@@ -228,14 +235,18 @@ const clients: readonly PlantedBug[] = [
     'no attempt of the client says that it is a retry, and any abort is believed',
     /#\d+: (committed \d+ times|was said not to be committed)/,
     () => believingAnyAbort(),
+    46,
   ),
   bug(
     'the client runs a function again when the answer to COMMIT is lost',
     /#\d+: its run \d+ is at \d+, and the function ran again/,
     () => settlingNothing(),
   ),
-  bug('the client does not send its causality token', / reads what was nowhere from /, () =>
-    sendingNoTokens(),
+  bug(
+    'the client does not send its causality token',
+    / reads what was nowhere from /,
+    () => sendingNoTokens(),
+    17,
   ),
   bug('a feed skips a commit where it goes on', / showed .* where the log has /, () => feedsGoingOnAt(1)),
   bug('a feed repeats a commit where it goes on', / showed .* where the log has /, () => feedsGoingOnAt(-1)),
