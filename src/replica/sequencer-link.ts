@@ -73,6 +73,12 @@ export class SequencerLink {
     };
   }
 
+  /** Since the sequencer was last heard; undefined when it never was. */
+  get stalenessMs(): number | undefined {
+    if (this.#lastHeardMs === undefined) return undefined;
+    return Math.max(0, Math.round(this.#runtime.clock.monotonicMs() - this.#lastHeardMs));
+  }
+
   get serving(): boolean {
     return this.#serving;
   }

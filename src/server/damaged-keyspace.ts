@@ -45,6 +45,10 @@ export class DamagedKeyspace implements KeyspaceService {
   rollback = (): Refused => this.#refuse('unknown');
   stateHash = (): Refused => this.#refuse('not-committed');
 
+  readNow(): undefined {
+    return undefined;
+  }
+
   open(): Result<never> {
     return { ok: false, failure: this.#failure() };
   }

@@ -135,9 +135,8 @@ export class KeyspaceNode {
 
   status(): KeyspaceStatus {
     const { store, link } = this;
-    const { sequencer, epoch, serving, whyNot, lastHeardMs, tail } = link.status;
+    const { sequencer, epoch, serving, whyNot, tail } = link.status;
     const { state, detail } = this.#state();
-    const nowMs = this.#options.runtime.clock.monotonicMs();
     return {
       name: this.#options.name,
       uuid: store.head.keyspaceId,
@@ -150,7 +149,7 @@ export class KeyspaceNode {
       applied: store.head.seqno,
       tail: seqno(Math.max(tail.seqno, this.#follower?.tail.seqno ?? 0, store.head.seqno)),
       position: store.head.position,
-      stalenessMs: lastHeardMs === undefined ? undefined : Math.max(0, Math.round(nowMs - lastHeardMs)),
+      stalenessMs: link.stalenessMs,
       writable: serving && !this.#draining,
       openFeeds: this.service.openFeeds,
     };

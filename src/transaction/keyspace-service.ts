@@ -24,6 +24,7 @@ import type {
   ListOptions,
   ListPage,
   MutationRequest,
+  ReadNow,
   SnapshotRead,
   TransactionState,
   TransactRequest,
@@ -87,6 +88,25 @@ export class LocalKeyspace implements KeyspaceService {
       return succeed({ gtid: gtidOf(snapshot), values });
     } finally {
       snapshot.release();
+    }
+  }
+
+  readNow(key: Key): ReadNow | undefined {
+    const { store, notServing, link } = this.#context;
+    if (notServing() !== undefined || invalidKey(key) !== undefined) return undefined;
+    try {
+      const snapshot = store.snapshot();
+      try {
+        const value = snapshot.get(key);
+        return value === undefined
+          ? undefined
+          : { gtid: gtidOf(snapshot), value, stalenessMs: link.stalenessMs };
+      } finally {
+        snapshot.release();
+      }
+    } catch {
+      // `read` meets it again, and tells.
+      return undefined;
     }
   }
 

@@ -13,6 +13,8 @@ export interface KeyspaceService {
   status(): KeyspaceStatus;
   /** Point reads in one snapshot. */
   read(keys: readonly Key[], freshness: Freshness): Promise<Result<SnapshotRead>>;
+  /** What a key that is present holds in the local snapshot, at once; undefined where `read` has more to say. Never throws. */
+  readNow(key: Key): ReadNow | undefined;
   /** One page of present keys, in one snapshot. */
   list(range: KeyRange, options: ListOptions): Promise<Result<ListPage>>;
   /** One-shot: reads, checks and mutations in one transaction. Without mutations the sequencer is not asked. */
@@ -51,6 +53,14 @@ export interface SnapshotRead {
   readonly gtid: Gtid;
   /** In the order of the keys asked for; undefined: absent. */
   readonly values: readonly (VersionedValue | undefined)[];
+}
+
+export interface ReadNow {
+  /** Of the snapshot. */
+  readonly gtid: Gtid;
+  readonly value: VersionedValue;
+  /** As in KeyspaceStatus. */
+  readonly stalenessMs: number | undefined;
 }
 
 export interface ListOptions extends Freshness {

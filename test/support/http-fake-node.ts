@@ -23,6 +23,7 @@ import type {
   KeyspaceStatus,
   ListOptions,
   ListPage,
+  ReadNow,
   MutationRequest,
   NodeService,
   TransactRequest,
@@ -99,6 +100,12 @@ export class FakeKeyspace implements KeyspaceService {
     const failure = this.#judge(freshness);
     if (failure !== undefined) return Promise.resolve({ ok: false, failure });
     return Promise.resolve(succeed({ gtid: this.at, values: keys.map((key) => this.stored.get(key)) }));
+  }
+
+  readNow(key: Key): ReadNow | undefined {
+    const value = this.bug === undefined && this.failure === undefined ? this.stored.get(key) : undefined;
+    const { stalenessMs } = this.status();
+    return value === undefined ? undefined : { gtid: this.at, value, stalenessMs };
   }
 
   list(range: KeyRange, options: ListOptions): Promise<Result<ListPage>> {

@@ -67,11 +67,17 @@ export class HttpHarness {
   }
 
   /** Over a socket, with the path exactly as it is given: no client normalises it. */
-  async sendRaw(method: string, path: string, body?: Buffer): Promise<HttpAnswer> {
+  async sendRaw(
+    method: string,
+    path: string,
+    body?: Buffer,
+    headers: Record<string, string> = {},
+  ): Promise<HttpAnswer> {
     if (!this.app.server.listening) await this.app.listen({ host: '127.0.0.1', port: 0 });
     const { port } = this.app.server.address() as AddressInfo;
     return new Promise((resolve, reject) => {
-      const outgoing = httpRequest({ host: '127.0.0.1', port, method, path, agent: false }, (incoming) => {
+      const options = { host: '127.0.0.1', port, method, path, headers, agent: false };
+      const outgoing = httpRequest(options, (incoming) => {
         const chunks: Buffer[] = [];
         incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
         incoming.on('end', () =>

@@ -28,13 +28,21 @@ export interface Subject {
 type Headers = Record<string, string>;
 
 function stamp({ node, service, sent }: Subject, reached: Gtid | undefined): Headers {
-  const headers: Headers = { 'Meridian-Region': node.region };
-  if (service === undefined) return headers;
-  const status = service.status();
-  const answered = reached ?? (status.uuid === undefined ? undefined : gtid(status.uuid, status.applied));
-  if (answered !== undefined) headers['Meridian-Causality'] = laterToken(answered, sent);
-  if (status.stalenessMs !== undefined)
-    headers['Meridian-Staleness'] = String(Math.round(status.stalenessMs));
+  if (service === undefined) return stampOf(node, undefined, undefined);
+  const { uuid, applied, stalenessMs } = service.status();
+  const answered = reached ?? (uuid === undefined ? undefined : gtid(uuid, applied));
+  return stampOf(node, answered === undefined ? undefined : laterToken(answered, sent), stalenessMs);
+}
+
+/** The headers that every answer has, as far as there is something to say. */
+export function stampOf(
+  { region }: NodeService,
+  token: Gtid | undefined,
+  stalenessMs: number | undefined,
+): Headers {
+  const headers: Headers = { 'Meridian-Region': region };
+  if (token !== undefined) headers['Meridian-Causality'] = token;
+  if (stalenessMs !== undefined) headers['Meridian-Staleness'] = String(Math.round(stalenessMs));
   return headers;
 }
 

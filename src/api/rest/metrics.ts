@@ -11,29 +11,45 @@ declare module 'fastify' {
   }
 }
 
-/** Series of one route, by status. */
-type RouteSeries = Map<number, DurationSeries>;
+export interface RequestLabels {
+  readonly method: string;
+  readonly route: string;
+  readonly status: number;
+}
+
+/** How long requests take, by method, route and status. */
+export class RequestDurations {
+  readonly #histogram: DurationHistogram;
+  readonly #series = new Map<string, Map<string, Map<number, DurationSeries>>>();
+
+  constructor(registry: Registry) {
+    const help = "From the end of a request's head to when its answer begins to be written.";
+    this.#histogram = new DurationHistogram('meridian_http_request_duration_seconds', help, registry);
+  }
+
+  observe(labels: RequestLabels, ms: number): void {
+    const series = this.#series.get(labels.route)?.get(labels.method)?.get(labels.status);
+    (series ?? this.#begin(labels)).observe(ms / 1000);
+  }
+
+  #begin({ method, route, status }: RequestLabels): DurationSeries {
+    const byMethod = this.#series.get(route) ?? new Map<string, Map<number, DurationSeries>>();
+    const byStatus = byMethod.get(method) ?? new Map<number, DurationSeries>();
+    const series = this.#histogram.series({ method, route, status: String(status) });
+    this.#series.set(route, byMethod.set(method, byStatus.set(status, series)));
+    return series;
+  }
+}
 
 /** Observes every request of `app` under its route's pattern, never under its path: the number of series is bounded. */
-export function observeRequests(app: FastifyInstance, clock: Clock, registry: Registry): void {
-  const help = "From the end of a request's head to when its answer begins to be written.";
-  const durations = new DurationHistogram('meridian_http_request_duration_seconds', help, registry);
-  const observing = (method: string | undefined, route: string) => {
-    const byMethod = new Map<string, RouteSeries>();
-    return (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: DoneWithPayload): void => {
-      // Where no route matched, the method is the client's own word.
-      const known = method ?? request.method;
-      let byStatus = byMethod.get(known);
-      if (byStatus === undefined) byMethod.set(known, (byStatus = new Map()));
-      let series = byStatus.get(reply.statusCode);
-      if (series === undefined) {
-        series = durations.series({ method: known, route, status: String(reply.statusCode) });
-        byStatus.set(reply.statusCode, series);
-      }
-      series.observe((clock.monotonicMs() - request.receivedMs) / 1000);
+export function observeRequests(app: FastifyInstance, clock: Clock, durations: RequestDurations): void {
+  const observing =
+    (route: string, methodOf: (request: FastifyRequest) => string) =>
+    (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: DoneWithPayload): void => {
+      const labels = { method: methodOf(request), route, status: reply.statusCode };
+      durations.observe(labels, clock.monotonicMs() - request.receivedMs);
       done(null, payload);
     };
-  };
   app.decorateRequest('receivedMs', 0);
   app.addHook('onRequest', (request, _reply, done) => {
     request.receivedMs = clock.monotonicMs();
@@ -41,9 +57,10 @@ export function observeRequests(app: FastifyInstance, clock: Clock, registry: Re
   });
   // Hooks of each route: what a request says of its route is put together anew whenever it is asked.
   app.addHook('onRoute', (route) => {
-    route.onSend = [route.onSend ?? [], observing(undefined, route.url)].flat();
+    route.onSend = [route.onSend ?? [], observing(route.url, (request) => request.method)].flat();
   });
-  const observeWithoutRoute = observing('any', 'none');
+  // Where no route matched, the method is the client's own word.
+  const observeWithoutRoute = observing('none', () => 'any');
   app.addHook('onSend', (request, reply, payload, done) => {
     if (request.is404) observeWithoutRoute(request, reply, payload, done);
     else done(null, payload);

@@ -7,8 +7,9 @@ import type { NodeService } from '../../transaction/service.js';
 import { bearerJudge } from '../auth/bearer.js';
 import { parseBytesAlone, parseJsonAlone } from './bodies.js';
 import { answerParserError, errorResponder, respondWithoutRoute } from './framework-errors.js';
-import { observeKeyspaces, observeRequests } from './metrics.js';
+import { observeKeyspaces, observeRequests, RequestDurations } from './metrics.js';
 import { collectOpenApi, openApiRoute } from './openapi.js';
+import { answerPlainReads } from './plain-reads.js';
 import { refuse } from './refusals.js';
 import { changesRoute } from './routes/changes.js';
 import { clusterRoute } from './routes/cluster.js';
@@ -70,11 +71,14 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   app.setErrorHandler(respond);
   parseJsonAlone(app);
   respondWithoutRoute(app, node);
-  requireToken(app, node, options.tokens ?? []);
-  observeRequests(app, clock, registry);
+  const letsIn = bearerJudge(options.tokens ?? []);
+  requireToken(app, node, letsIn);
+  const durations = new RequestDurations(registry);
+  observeRequests(app, clock, durations);
   observeKeyspaces(node, registry);
   await collectOpenApi(app, node.version);
   await registerRoutes(app, node, registry);
+  answerPlainReads(app, { node, letsIn, durations, clock });
   await app.ready();
   return app;
 }
@@ -101,9 +105,11 @@ async function registerRoutes(app: FastifyInstance, node: NodeService, registry:
   });
 }
 
-function requireToken(app: FastifyInstance, node: NodeService, tokens: readonly string[]): void {
-  if (tokens.length === 0) return;
-  const letsIn = bearerJudge(tokens);
+function requireToken(
+  app: FastifyInstance,
+  node: NodeService,
+  letsIn: (authorization: string | undefined) => boolean,
+): void {
   app.addHook('onRequest', (request, reply, done) => {
     if (request.routeOptions.config?.public === true || letsIn(request.headers.authorization)) return done();
     refuse(reply, node, failure('UNAUTHENTICATED', 'a bearer token is required'));
