@@ -16,11 +16,10 @@ import type { SeededRandom } from '../../simulation/world/seeded-random.js';
 import type { Sent } from '../../simulation/workload/history.js';
 import type { Observed, Seen } from '../../simulation/workload/observed.js';
 import { eventually } from '../../support/eventually.js';
-import type { Interaction } from './interactive.js';
-import { tracked, type OneShot, type Place } from './one-shots.js';
 import { resolveOutcome } from './resolution.js';
 import type { ChaosRun, Verdict } from './run.js';
 import { seqnoOf } from './wire.js';
+import { tracked, type Interaction, type OneShot, type Place } from './work.js';
 
 type Bytes = Keyspace<Uint8Array>;
 

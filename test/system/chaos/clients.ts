@@ -1,6 +1,6 @@
 import type { SeededRandom } from '../../simulation/world/seeded-random.js';
 import { eventually } from '../../support/eventually.js';
-import type { Place } from './one-shots.js';
+import type { Place } from './work.js';
 import { keyspaces, type ChaosRun, type Keyspace, type Region } from './run.js';
 import { work } from './workload.js';
 

@@ -1,26 +1,15 @@
 import type { TransactionId } from '../../../src/model/ids.js';
 import type { Key } from '../../../src/model/keys.js';
-import type { Isolation } from '../../../src/model/write-set.js';
-import type { MutationRequest, ReadRequest } from '../../../src/transaction/service.js';
+import type { ReadRequest } from '../../../src/transaction/service.js';
 import type { SeededRandom } from '../../simulation/world/seeded-random.js';
 import type { Sent } from '../../simulation/workload/history.js';
 import type { Observed, Seen } from '../../simulation/workload/observed.js';
 import type { HttpReply } from '../../support/http-client.js';
 import { interactionOfApp } from './apps.js';
-import { tracked, type Place } from './one-shots.js';
 import { resolveOutcome } from './resolution.js';
 import { transactionPath, verdictOf, type ChaosRun, type Verdict } from './run.js';
 import { mutationJson, observedPage, rangeJson, seqnoOf } from './wire.js';
-
-export interface Interaction {
-  readonly isolation: Isolation;
-  readonly causal: boolean;
-  readonly reads: readonly ReadRequest[];
-  /** What to write, given what was read. */
-  readonly decide: (seen: readonly Observed[]) => readonly MutationRequest[];
-  /** Roll back instead of COMMIT, when all has been written. */
-  readonly giveUp: boolean;
-}
+import { tracked, type Interaction, type Place } from './work.js';
 
 /** Begins, reads, writes and commits at one node; gives up at the first operation that fails. */
 export async function interact(

@@ -1,52 +1,14 @@
 import type { TransactionId } from '../../../src/model/ids.js';
 import { nodeId } from '../../../src/model/ids.js';
-import type { Client } from '../../../src/client/index.js';
 import { mintTransactionId } from '../../../src/model/transaction-id.js';
-import type { Isolation } from '../../../src/model/write-set.js';
-import type { Check, MutationRequest, ReadRequest } from '../../../src/transaction/service.js';
 import type { Sent } from '../../simulation/workload/history.js';
 import type { HttpQuestion } from '../../support/http-client.js';
 import type { SeededRandom } from '../../simulation/world/seeded-random.js';
 import { oneShotOfApp } from './apps.js';
 import { resolveOutcome } from './resolution.js';
-import {
-  counterKey,
-  noteReads,
-  verdictOf,
-  type ChaosRun,
-  type Keyspace,
-  type Region,
-  type Verdict,
-} from './run.js';
+import { noteReads, verdictOf, type ChaosRun, type Keyspace, type Verdict } from './run.js';
 import { checkJson, mutationJson, readJson } from './wire.js';
-
-export interface OneShot {
-  readonly isolation: Isolation;
-  readonly reads?: readonly ReadRequest[];
-  readonly checks?: readonly Check[];
-  readonly mutations: readonly MutationRequest[];
-  readonly causal?: boolean;
-}
-
-export interface Place {
-  readonly region: Region;
-  readonly keyspace: Keyspace;
-  /** The client of who works with the SDK; undefined: HTTP to the region's node. */
-  readonly app?: Client | undefined;
-}
-
-/** The mutations that every transaction of the run carries: its marker, and one more on the counter of all. */
-export function tracked(run: ChaosRun): {
-  marker: ReturnType<ChaosRun['nextMarker']>;
-  mutations: MutationRequest[];
-} {
-  const marker = run.nextMarker();
-  const mutations: MutationRequest[] = [
-    { kind: 'set', key: marker, bytes: Buffer.from('here'), contentType: 'text/plain', ttlMs: undefined },
-    { kind: 'sum', key: counterKey, operand: 1n, ttlMs: undefined },
-  ];
-  return { marker, mutations };
-}
+import { tracked, type OneShot, type Place } from './work.js';
 
 /** Sends a one-shot transaction and sees to it that its outcome becomes known; resolves with the first answer. */
 export async function sendOneShot(

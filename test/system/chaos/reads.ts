@@ -2,7 +2,7 @@ import { keyFromText, prefixRange } from '../../../src/model/keys.js';
 import type { SeededRandom } from '../../simulation/world/seeded-random.js';
 import type { Observed } from '../../simulation/workload/observed.js';
 import type { HttpReply } from '../../support/http-client.js';
-import type { Place } from './one-shots.js';
+import type { Place } from './work.js';
 import type { ChaosRun } from './run.js';
 import { observedPage, rangeJson, seqnoOf } from './wire.js';
 import { accountBalance, accounts } from './money.js';

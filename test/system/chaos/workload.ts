@@ -7,9 +7,10 @@ import type { Json } from '../../support/http-client.js';
 import { accountBalance, accounts, pots } from './money.js';
 import { seenByApp } from './apps.js';
 import { interact } from './interactive.js';
-import { sendOneShot, type Place } from './one-shots.js';
+import { sendOneShot } from './one-shots.js';
 import { readCausally, readElsewhere } from './reads.js';
 import type { ChaosRun, Verdict } from './run.js';
+import type { Place } from './work.js';
 
 /** Of all bytes: UTF-8 above U+FFFF, where JavaScript's own order differs, and no UTF-8 at all. */
 const items: readonly Key[] = [
