@@ -87,7 +87,7 @@ async function scenario(world: World, history: History, places: Places): Promise
 
 async function watchNodes(world: World, history: History, places: Places): Promise<void> {
   for (;;) {
-    await world.delay(149);
+    await world.delay(293);
     history.violations.push(...beyondBounds(world), ...places.note(world));
   }
 }

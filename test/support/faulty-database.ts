@@ -92,7 +92,7 @@ export class FaultyDisk {
 
 function store(records: Map<string, Buffer>, { type, key, value }: StoredOperation): void {
   const name = key.toString('latin1');
-  if (type === 'put') records.set(name, Buffer.from(value!));
+  if (type === 'put') records.set(name, value!);
   else records.delete(name);
 }
 

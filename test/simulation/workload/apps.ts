@@ -4,8 +4,8 @@ import { atomically, look, transactionally } from './app-calls.js';
 import { AppWatcher } from './watchers.js';
 import type { History } from './history.js';
 
-/** Apps cost much, so half of the worlds have none. */
-const appsPerWorld = [0, 0, 1, 2] as const;
+/** Apps cost much, so most of the worlds have none. */
+const appsPerWorld = [0, 0, 0, 1, 2] as const;
 const workersPerApp = 2;
 
 /** Apps in some regions, each with several things to do at once through one client. */

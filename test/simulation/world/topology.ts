@@ -15,7 +15,7 @@ const distances: readonly (readonly [Region, Region, number])[] = [
 ];
 const withinRegionMs = 0.4;
 /** A world with more nodes costs more, so most have one per region. */
-const likelySecondNodes = 0.3;
+const likelySecondNodes = 0.25;
 const nodesMax = 5;
 
 export interface Place {
