@@ -2,7 +2,7 @@ import { serveSession } from '../../src/api/grpc/session.js';
 import { failureMessage } from '../../src/api/grpc/failures.js';
 import { parseGtid, type Gtid } from '../../src/model/gtid.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
-import type { NodeService } from '../../src/transaction/service.js';
+import type { ChangeBatch, NodeService } from '../../src/transaction/service.js';
 import { decodeWatchRequest, encodeWatchResponse } from '../../src/transport/public-api/codec.js';
 import type { Acceptor } from './loopback-dialler.js';
 
@@ -22,10 +22,12 @@ export function nodeAcceptor(node: NodeService, runtime: Runtime): Acceptor {
         feed.close();
       });
       void (async () => {
+        let batch: ChangeBatch = { commits: [], position: feed.position };
         while (!closed) {
-          const batch = await feed.next();
-          if (!batch.ok) return end(failureMessage(batch.failure));
-          if (!stream.send(encodeWatchResponse(batch.value))) await stream.drained();
+          if (!stream.send(encodeWatchResponse(batch))) await stream.drained();
+          const next = await feed.next();
+          if (!next.ok) return end(failureMessage(next.failure));
+          batch = next.value;
         }
       })();
     },

@@ -319,8 +319,9 @@ describe('a watch', () => {
     expect(node.default.changesRequests[0]).toMatchObject({ from: at(3) });
     node.default.feeds[0]!.give([commit(4)]);
     node.default.feeds[0]!.give([], at(9));
-    await eventually(() => expect(batches).toHaveLength(2));
+    await eventually(() => expect(batches).toHaveLength(3));
     expect(batches).toEqual([
+      { commits: [], position: at(3) },
       { commits: [commit(4)], position: at(4) },
       { commits: [], position: at(9) },
     ]);
@@ -346,8 +347,16 @@ describe('a watch', () => {
     );
     expect(feed!.calls).toBeLessThan(100);
     stream.resume();
-    await eventually(() => expect(batches).toHaveLength(200));
+    await eventually(() => expect(batches).toHaveLength(201));
     expect(batches.at(-1)!.position).toBe(at(200));
+  });
+
+  it('says at once where it begins, so that who is cut off before the first commit can go on', async () => {
+    await start();
+    const { stream, batches } = watch();
+    await eventually(() => expect(batches).toHaveLength(1));
+    expect(batches).toEqual([{ commits: [], position: node.default.feeds[0]!.position }]);
+    stream.cancel();
   });
 
   it('closes its feed when the client leaves, and ends when the node stops', async () => {

@@ -1,6 +1,6 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { succeed, type Failure, type Result } from '../../model/errors.js';
-import type { ChangeFeed } from '../../transaction/service.js';
+import type { ChangeBatch, ChangeFeed } from '../../transaction/service.js';
 import {
   decodeWatchRequest,
   encodeWatchResponse,
@@ -53,12 +53,14 @@ async function follow(
   feed: ChangeFeed,
   over: () => Failure | 'cancelled' | undefined,
 ): Promise<Failure | undefined> {
+  // Where it begins, so that who is cut off before the first commit can go on too.
+  let batch: ChangeBatch = { commits: [], position: feed.position };
   while (over() === undefined) {
-    const batch = await feed.next();
-    if (!batch.ok) return batch.failure;
-    if (over() !== undefined) return undefined;
-    if (call.write(encodeWatchResponse(batch.value))) continue;
-    await new Promise<void>((resolve) => call.once('drain', resolve));
+    if (!call.write(encodeWatchResponse(batch)))
+      await new Promise<void>((resolve) => call.once('drain', resolve));
+    const next = await feed.next();
+    if (!next.ok) return next.failure;
+    batch = next.value;
   }
   return undefined;
 }
