@@ -1,6 +1,7 @@
 import { succeed, type Result } from '../model/errors.js';
 import {
   firstKey,
+  hasLoneSurrogate,
   keyFromBytes,
   keyFromText,
   keyToBytes,
@@ -37,9 +38,6 @@ export function keyOf(at: string, fields: KeyFields): Result<Key> {
   if (key.value.length === 0) return invalid(join(at, 'key'), 'must not be empty');
   return succeed(key.value);
 }
-
-/** In a Unicode regular expression a pair is one code point, so only a lone half is a surrogate. */
-const loneSurrogate = /\p{Surrogate}/u;
 
 export function hasRange(fields: RangeFields): boolean {
   return (
@@ -79,7 +77,7 @@ function bytesOf(
   const field = join(at, name);
   if (text !== undefined && base64 !== undefined) return invalid(field, `excludes ${name}Base64`);
   if (text === undefined && base64 === undefined) return succeed(undefined);
-  if (text !== undefined && loneSurrogate.test(text)) return invalid(field, 'has a lone surrogate');
+  if (text !== undefined && hasLoneSurrogate(text)) return invalid(field, 'has a lone surrogate');
   const bytes = base64 === undefined ? undefined : decodeBase64(base64);
   if (base64 !== undefined && bytes === undefined) return invalid(`${field}Base64`, 'is not base64');
   const key = bytes === undefined ? keyFromText(text!) : keyFromBytes(bytes);

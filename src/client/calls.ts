@@ -156,7 +156,6 @@ export class Calls {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         cancel();
-
         reject(signal!.reason);
       };
       const cancel = this.runtime.timers.after(delayMs, () => {

@@ -1,5 +1,6 @@
 import {
   firstKey,
+  hasLoneSurrogate,
   intersectRanges,
   keyFromBytes,
   keyFromText,
@@ -22,9 +23,6 @@ export interface Selector {
   readonly end?: KeyInput;
 }
 
-/** In a Unicode regular expression a pair is one code point, so only a lone half is a surrogate. */
-const loneSurrogate = /\p{Surrogate}/u;
-
 /** Throws KEY_TOO_LARGE, and a TypeError for what is no key. */
 export function toKey(input: KeyInput): Key {
   const key = toBound(input);
@@ -42,17 +40,11 @@ export function toKey(input: KeyInput): Key {
 /** The end of a range is no key itself, so it may be empty. */
 function toBound(input: KeyInput): Key {
   if (typeof input === 'string') {
-    if (isAscii(input)) return input as Key;
-    if (loneSurrogate.test(input)) throw new TypeError('a key has a lone surrogate, which is no text');
+    if (hasLoneSurrogate(input)) throw new TypeError('a key has a lone surrogate, which is no text');
     return keyFromText(input);
   }
   if (input instanceof Uint8Array) return keyFromBytes(input);
   throw new TypeError('a key is a string or a Uint8Array');
-}
-
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
-  return true;
 }
 
 export function toRange({ prefix, start, end }: Selector): KeyRange {
@@ -68,7 +60,6 @@ export type KeyReader<K> = (key: Key) => K;
 
 /** Throws KEY_NOT_TEXT for bytes that are not UTF-8. */
 export function readTextKey(key: Key): string {
-  if (isAscii(key)) return key;
   const text = keyToText(key);
   if (text !== undefined) return text;
   throw errorOf({

@@ -1,4 +1,5 @@
 import type { TransactionId } from '../model/ids.js';
+import { mintTransactionId } from '../model/transaction-id.js';
 import type { Check, MutationRequest } from '../model/request.js';
 import type { Isolation } from '../model/write-set.js';
 import type { CommitReply, Method } from '../transport/public-api/messages.js';
@@ -7,7 +8,6 @@ import { ConflictError, deadlineExceeded, outcomeUnknown, type MeridianError } f
 import { freshnessOf } from './freshness.js';
 import type { NodeLink } from './node-link.js';
 import type { Bounds, CallOutcome } from './session.js';
-import { mintClientTransactionId } from './transaction-ids.js';
 
 export interface OneShotRequest {
   readonly keyspace: string;
@@ -91,8 +91,7 @@ class OneShotCommit {
     const { session } = link;
     const { runtime } = this.#calls;
     // An id that was never sent may have become old while it waited.
-    if (this.#attempt === 0)
-      this.#id = mintClientTransactionId(session.serverTimeMs(), runtime.random.bytes(10));
+    if (this.#attempt === 0) this.#id = mintTransactionId(session.serverTimeMs(), runtime.random.bytes(10));
     const number = this.#attempt + 1;
     const named = { id: this.#id!, attempt: number, bounds: this.#bounds };
     const outcome = await session.call(methodOf(this.#calls, this.#request, named), this.#bounds);

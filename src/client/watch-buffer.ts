@@ -98,8 +98,6 @@ export class WatchBuffer {
 }
 
 function ended(error: unknown): Promise<undefined> {
-  // A signal's reason may be anything.
-
   return error === undefined ? Promise.resolve(undefined) : Promise.reject(error);
 }
 

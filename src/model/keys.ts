@@ -24,14 +24,22 @@ export function keyToBytes(key: Key): Buffer {
   return Buffer.from(key, 'latin1');
 }
 
-/** The key of a text's UTF-8 bytes. HAZARD: a lone surrogate would silently become U+FFFD; check `isWellFormed` first. */
+const ascii = /^[\0-\x7f]*$/;
+
+/** The key of a text's UTF-8 bytes. HAZARD: a lone surrogate would silently become U+FFFD; check `hasLoneSurrogate` first. */
 export function keyFromText(text: string): Key {
-  return Buffer.from(text, 'utf8').toString('latin1') as Key;
+  return ascii.test(text) ? (text as Key) : keyFromBytes(Buffer.from(text, 'utf8'));
+}
+
+/** In a Unicode regular expression a pair is one code point, so only a lone half is a surrogate. */
+const loneSurrogate = /\p{Surrogate}/u;
+
+/** Half of a character outside the basic plane: such a text has no UTF-8, and would not come back as it was. */
+export function hasLoneSurrogate(text: string): boolean {
+  return !ascii.test(text) && loneSurrogate.test(text);
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-const ascii = /^[\0-\x7f]*$/;
 
 /** The text of a key, or undefined when its bytes are not UTF-8. */
 export function keyToText(key: Key): string | undefined {

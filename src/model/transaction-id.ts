@@ -1,16 +1,17 @@
 import { uuidFromBytes, uuidToBytes, type NodeId, type TransactionId } from './ids.js';
 
 /**
- * A UUIDv7 (RFC 9562) of a moment and 10 random bytes. The last two bytes are the tag of the node that minted it, so
- * that a node that is asked for another's interactive transaction can name that node; the tag promises nothing else.
+ * A UUIDv7 (RFC 9562) of a moment and 10 random bytes. In a node's id the last two bytes are that node's tag, so that a
+ * node that is asked for another's interactive transaction can name it; the tag promises nothing else. Without `node` it
+ * is a client's id, and they are random.
  */
-export function mintTransactionId(timeMs: number, random: Uint8Array, node: NodeId): TransactionId {
+export function mintTransactionId(timeMs: number, random: Uint8Array, node?: NodeId): TransactionId {
   const bytes = Buffer.allocUnsafe(16);
   bytes.writeUIntBE(timeMs, 0, 6);
-  for (let i = 0; i < 8; i++) bytes[6 + i] = random[i]!;
+  for (let i = 0; i < 10; i++) bytes[6 + i] = random[i]!;
   bytes[6] = (bytes[6]! & 0x0f) | 0x70;
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;
-  bytes.writeUInt16BE(nodeTag(node), 14);
+  if (node !== undefined) bytes.writeUInt16BE(nodeTag(node), 14);
   return uuidFromBytes(bytes) as TransactionId;
 }
 
