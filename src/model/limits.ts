@@ -87,6 +87,8 @@ export const limits = {
   /** A change feed without a commit tells its position after this time. */
   feedHeartbeatMs: 5 * secondMs,
 
+  /** Unary calls of the public gRPC API that a node has under way; more are refused. */
+  unaryCallsMax: 1024,
   /** Streams of calls (Session) that a node serves at a time. */
   sessionsMax: 1024,
   /** Calls that may be open on one of them; more are refused. */

@@ -37,6 +37,14 @@ function refused(
   return { ok: false, failure: { ...why, outcome: outcomeOfRefusal(service, method, why) } };
 }
 
+/** Refused before anything of it was begun: `what` is full. */
+export function tooManyCalls(method: KeyspaceMethod, what: string): Failure {
+  return failure('OVERLOADED', what, {
+    outcome: mayBeRepetition(method) ? 'unknown' : 'not-committed',
+    details: { retryAfterMs: 100 },
+  });
+}
+
 export function draining(): Failure {
   return failure('NODE_NOT_READY', 'the node is draining; take another one', {
     details: { state: 'draining' },

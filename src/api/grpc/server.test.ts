@@ -206,6 +206,21 @@ describe('unary methods', () => {
     });
   });
 
+  it('are refused when too many are under way, before they are begun', async () => {
+    await start();
+    const begun: ((result: Result<Committed>) => void)[] = [];
+    node.default.transact = () => new Promise<Result<Committed>>((resolve) => begun.push(resolve));
+    const answers = Array.from({ length: limits.unaryCallsMax }, () => failureOf(call(put)));
+    await eventually(() => expect(begun).toHaveLength(limits.unaryCallsMax));
+    const repeated = { ...put, transactionId: '01920000-0000-7000-8000-000000000001', attempt: 2 };
+    expect((await failureOf(call(put))).info).toMatchObject({ code: 'OVERLOADED', outcome: 'not-committed' });
+    expect((await failureOf(call(repeated))).info).toMatchObject({ code: 'OVERLOADED', outcome: 'unknown' });
+    expect(begun).toHaveLength(limits.unaryCallsMax);
+    for (const end of begun) end(fail('TYPE_MISMATCH', 'the end'));
+    expect((await answers[0])!.info).toMatchObject({ code: 'TYPE_MISMATCH' });
+    await Promise.all(answers);
+  });
+
   it('ask for a token', async () => {
     await start(['secret']);
     const request = methods.getStateHash.request.encode({ keyspace: 'default' });

@@ -46,16 +46,12 @@ type SessionCall = ServerDuplexStream<Uint8Array, Uint8Array>;
 export function addGrpcApi(host: ServiceHost, options: GrpcApiOptions): GrpcApi {
   const keeper = doorkeeper(options.tokens);
   const underWay = new Set<Promise<void>>();
-  const track = (ended: Promise<void>): void => {
-    underWay.add(ended);
-    void ended.finally(() => underWay.delete(ended));
-  };
   const sessions = new Set<Session>();
   const watches = new Set<Watch>();
   const session = (call: SessionCall): void => onSession(call, { ...options, keeper, sessions });
   const watch = (call: WatchCall): void => onWatch(call, { ...options, keeper, watches });
   host.addService(publicService as unknown as ServiceDefinition, {
-    ...unaryHandlers({ ...options, doorkeeper: keeper, underWay: track }),
+    ...unaryHandlers({ ...options, doorkeeper: keeper, underWay }),
     session: session as UntypedHandleCall,
     watch: watch as UntypedHandleCall,
   });

@@ -15,6 +15,7 @@ import {
   mayBeRepetition,
   runMethod,
   timedOut,
+  tooManyCalls,
   withId,
   type GrpcContext,
   type KeyspaceMethod,
@@ -138,7 +139,8 @@ class ServedSession implements Session {
     }
     if (method instanceof MalformedMessage) return this.#replyFailure(id, malformed(method, 'unknown'));
     if (this.#running + this.#waiting.length >= limits.sessionCallsMax) {
-      return this.#replyFailure(id, tooManyCalls(method));
+      const what = `${limits.sessionCallsMax} calls of the session are open`;
+      return this.#replyFailure(id, tooManyCalls(method, what));
     }
     this.#take(id, 'timeoutMs' in rest ? rest.timeoutMs : 0, method);
   }
@@ -312,12 +314,5 @@ function mayBeAPage(method: KeyspaceMethod): boolean {
 function notBegun(told: Failure): Failure {
   return failure('OVERLOADED', 'the time of the call was over before it was begun', {
     details: { ...told.details, retryAfterMs: 1000 },
-  });
-}
-
-function tooManyCalls(method: KeyspaceMethod): Failure {
-  return failure('OVERLOADED', `${limits.sessionCallsMax} calls of the session are open`, {
-    outcome: mayBeRepetition(method) ? 'unknown' : 'not-committed',
-    details: { retryAfterMs: 100 },
   });
 }

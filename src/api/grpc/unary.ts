@@ -9,12 +9,20 @@ import { valueTooLarge } from '../invalid.js';
 import { keyspaceNotFound } from '../refusals.js';
 import type { Doorkeeper } from './access.js';
 import { malformed, statusOf } from './failures.js';
-import { abandon, runMethod, timedOut, withId, type GrpcContext, type KeyspaceMethod } from './methods.js';
+import {
+  abandon,
+  runMethod,
+  timedOut,
+  tooManyCalls,
+  withId,
+  type GrpcContext,
+  type KeyspaceMethod,
+} from './methods.js';
 
 export interface UnaryContext extends GrpcContext {
   readonly doorkeeper: Doorkeeper;
-  /** Told of every call until it is answered, so that a node that stops can wait for it. */
-  readonly underWay: (answered: Promise<void>) => void;
+  /** The calls that are not answered yet: a node that stops waits for them. */
+  readonly underWay: Set<Promise<void>>;
 }
 
 type UnaryCall = ServerUnaryCall<Uint8Array, Uint8Array>;
@@ -55,8 +63,11 @@ function handle<Request>(context: UnaryContext, behaviour: UnaryBehaviour<Reques
     if (result.ok) answer(null, Buffer.from(result.value));
     else answer(statusOf(result.failure));
   };
-  return ((call: UnaryCall, answer: Answer) =>
-    context.underWay(answering(call, answer))) as UntypedHandleCall;
+  return ((call: UnaryCall, answer: Answer) => {
+    const answered = answering(call, answer);
+    context.underWay.add(answered);
+    void answered.finally(() => context.underWay.delete(answered));
+  }) as UntypedHandleCall;
 }
 
 async function answerOf<Request>(
@@ -91,6 +102,10 @@ function onKeyspace(kind: (typeof keyspaceMethods)[number]): UnaryBehaviour<obje
     refusedOutcome: writes ? 'unknown' : 'not-committed',
     async run(context, call, fields) {
       const method = { kind, ...fields } as KeyspaceMethod;
+      if (context.underWay.size >= limits.unaryCallsMax) {
+        const what = `${limits.unaryCallsMax} unary calls are under way on this node`;
+        return { ok: false, failure: tooManyCalls(method, what) };
+      }
       const result = await withinDeadline(context, call, method);
       if (!result.ok) return result;
       if (!('reply' in result.value)) throw new Error('a failure is no reply');
