@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { expect, it } from 'vitest';
 import { nodeId, regionId } from '../model/ids.js';
-import { portsFrom, refuseTakenPorts } from './ports.js';
+import { freePorts, portsFrom, refuseTakenPorts } from './ports.js';
 
 it('counts ports from a first one', () => {
   expect(portsFrom(100, 2)).toEqual([
@@ -33,4 +33,18 @@ it('names every address that is taken, and whose it should be', async () => {
   );
   await new Promise((resolve) => server.close(resolve));
   await expect(refuseTakenPorts([node], 'c.yaml')).resolves.toBeUndefined();
+});
+
+it('finds free ports that no outgoing connection is given', async () => {
+  const ports = await freePorts(30);
+  expect(new Set(ports).size).toBe(30);
+  expect(Math.max(...ports)).toBeLessThan(32_768);
+  const servers = await Promise.all(
+    ports.map(async (port) => {
+      const server = createServer().listen(port, '127.0.0.1');
+      await once(server, 'listening');
+      return server;
+    }),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
 });

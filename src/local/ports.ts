@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { systemRandom } from '../runtime/system/random.js';
 import { formatAddress, type Address } from '../server/config/address.js';
 import type { ClusterNode } from '../server/config/config.js';
 import { ClusterStartError } from './start-error.js';
@@ -53,16 +54,20 @@ async function tryListening(address: Address): Promise<string | undefined> {
   }
 }
 
-/** Ports of the loopback interface that were free a moment ago, all different: another cluster at the usual ones may go on. */
+/** Systems give ports from 32,768 (Linux) or 49,152 on to outgoing connections: one of those may be taken at any moment. */
+const candidates = { first: 20_000, count: 12_000 };
+const triesMax = 2000;
+
+/**
+ * Ports of the loopback interface that were free a moment ago, all different: another cluster at the usual ones may go on.
+ * A node that is down keeps its port, for nothing but a server takes it.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const found = new Set<number>();
+  for (let tries = 0; found.size < count; tries++) {
+    if (tries === triesMax) throw new ClusterStartError(`No ${count} free ports were found on this machine.`);
+    const port = candidates.first + Math.floor(systemRandom.fraction() * candidates.count);
+    if ((await tryListening({ host: '127.0.0.1', port })) === undefined) found.add(port);
+  }
+  return [...found];
 }
