@@ -125,6 +125,9 @@ export class Calls {
       case 'TRANSACTION_ABORTED':
       case 'SNAPSHOT_TOO_OLD':
         return { delayMs: this.#jitteredMs(tries), not: undefined };
+      // An id ahead of log time, made by a node's clock that runs ahead: log time reaches it.
+      case 'INVALID_ARGUMENT':
+        return failure.outcome === 'unknown' ? elsewhere : undefined;
       case 'INTERNAL':
         return tries < this.nodes.links.length ? elsewhere : undefined;
       default:

@@ -40,8 +40,9 @@ export async function settleOutcome(
         throw outcomeUnknown(transactionId, undefined);
     }
   } catch (error) {
-    // What is no id has no outcome.
-    if (error instanceof MeridianError && error.code === 'INVALID_ARGUMENT') throw error;
+    // What is no id has no outcome. (An id that is ahead of log time has one: it is unknown.)
+    const isNoId = error instanceof MeridianError && error.code === 'INVALID_ARGUMENT';
+    if (isNoId && error.outcome !== 'unknown') throw error;
     throw outcomeUnknown(transactionId, error);
   }
 }

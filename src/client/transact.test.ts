@@ -292,6 +292,20 @@ describe('when the answer to COMMIT was lost', () => {
     expect(await world.done(client.resolve('near-1'))).toMatchObject({ state: 'aborted' });
   });
 
+  it('is unknown, and not a refusal, while the id is ahead of log time: log time reaches it', async () => {
+    const { runs, done, asked } = await lostCommit();
+    asked.fail('INVALID_ARGUMENT', { outcome: 'unknown' });
+    const again = await received(far, 'rollback', 1);
+    expect(runs).toHaveLength(1);
+    again.reply(state({ state: 'aborted', code: 'TRANSACTION_ABORTED', conflict: undefined }));
+    (await received(far, 'commit')).reply(commitReply('far-1', 31));
+    expect(await world.done(done)).toMatchObject({ transactionId: 'far-1' });
+    far.answer = () => undefined;
+    const unknown = rejection(client.resolve('near-1', { timeoutMs: 500 }));
+    (await received(far, 'rollback', 2)).fail('INVALID_ARGUMENT', { outcome: 'unknown' });
+    expect(await world.done(unknown)).toBeInstanceOf(OutcomeUnknownError);
+  });
+
   it('says that it is unknown when the signal ends it then', async () => {
     const abort = new AbortController();
     const { runs, done } = await lostCommit({ signal: abort.signal });
