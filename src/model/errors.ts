@@ -160,6 +160,13 @@ export const catalogue = {
     says: 'The cluster has no keyspace of this name.',
     fields: ['keyspace'],
   },
+  OPERATION_REFUSED: {
+    http: 409,
+    grpc: 'FAILED_PRECONDITION',
+    retry: 'no',
+    says: "An operator's request that the state of the node or of the cluster does not allow; the message says why.",
+    fields: [],
+  },
   TRANSACTION_ID_REUSED: {
     http: 422,
     grpc: 'INVALID_ARGUMENT',

@@ -64,10 +64,37 @@ export const limits = {
 
   /** An id whose time is further than this behind log time is refused: its outcome need not be kept. */
   outcomesMsMax: 24 * 60 * minuteMs,
+  /** Outcomes younger than this are kept whatever their size; load is shed rather. */
+  outcomesMsMin: 15 * minuteMs,
+  /** Outcomes of one keyspace on one node, by default; the oldest go first. */
+  outcomesBytesMax: 1024 * mib,
   /** How far an id's time may be ahead of log time. */
   idAheadMsMax: minuteMs,
   /** A node whose clock is further than this from the peers that it reaches does not lead. */
   clockSkewMsMax: 10 * secondMs,
+
+  /** Entries of one keyspace that a node keeps, by default, even when every node holds them; the newest. */
+  entriesBytesMin: 64 * mib,
+  /** Entries of one keyspace that a node keeps, by default, for nodes that are away. */
+  entriesBytesMax: 1024 * mib,
+  entriesMsMax: 24 * 60 * minuteMs,
+  /** Chain hashes kept beyond the entries, so that older copies can still be verified. */
+  chainHashesMax: 1_000_000,
+  /** Entries that one trim drops. */
+  trimEntriesMax: 50_000,
+
+  /** An empty store whose source is further ahead than this takes a snapshot instead of the entries. */
+  joinByEntriesMax: 1000,
+  /** Rows in one chunk of a snapshot transfer; one row at least. */
+  transferChunkBytes: 256 * kib,
+  /** Snapshots of one keyspace that a donor pins at a time for joiners. */
+  transferPinsMax: 2,
+  /** How long a donor keeps a snapshot pinned for a joiner that takes nothing of it. */
+  transferIdleMsMax: minuteMs,
+  /** How long a donor pins one snapshot in all. */
+  transferMsMax: 6 * 60 * minuteMs,
+  /** Copies of a keyspace that a node set aside and still names. */
+  setAsideNamedMax: 100,
 
   /** One group that an applier brings into the store in one batch. */
   applyGroupBytesMax: 4 * mib,

@@ -34,6 +34,9 @@ export class DamagedKeyspace implements KeyspaceService {
       stalenessMs: undefined,
       writable: false,
       openFeeds: 0,
+      join: undefined,
+      kept: undefined,
+      check: undefined,
     };
   }
 

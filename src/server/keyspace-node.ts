@@ -152,6 +152,9 @@ export class KeyspaceNode {
       stalenessMs: link.stalenessMs,
       writable: serving && !this.#draining,
       openFeeds: this.service.openFeeds,
+      join: undefined,
+      kept: undefined,
+      check: undefined,
     };
   }
 

@@ -131,6 +131,10 @@ export class MeridianNode implements NodeService {
     return this.#options.keyspaces.map(({ name }) => this.keyspace(name)!);
   }
 
+  admin(): undefined {
+    return undefined;
+  }
+
   /** The parts of a keyspace, for maintenance and for tests. */
   keyspaceNode(name: string): KeyspaceNode | undefined {
     return this.#keyspaces.get(name);

@@ -25,6 +25,34 @@ export interface Head {
   readonly idFloorMs: number;
 }
 
+/** A history that the present one took the place of, by `recover`: its copies are refused, and are no danger. */
+export interface ReplacedHistory {
+  readonly keyspaceId: KeyspaceId;
+  /** Where the copy stood that the present history began with. */
+  readonly position: number;
+  readonly seqno: Seqno;
+}
+
+/** A record as it lies in the database; the value of a data or outcome record carries its own checksum. */
+export interface Row {
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+/** What a store keeps beside the data. Sizes are of keys and values as they were written. */
+export interface Kept {
+  readonly oldestPosition: number;
+  readonly entriesBytes: number;
+  readonly outcomes: number;
+  readonly outcomesBytes: number;
+  /** The lowest position from which the entries up to the head are at most `bytesMax`; about a MiB too high at the most. */
+  positionWithin(bytesMax: number): number;
+  /** At most the lowest kept position whose log time is `logTimeMs` or later; about a MiB of entries too low at the most. */
+  positionSince(logTimeMs: number): number;
+  /** The time of ids, to the minute and upward, from which on the outcomes are at most `bytesMax`; 0 when all are. */
+  outcomesSince(bytesMax: number): number;
+}
+
 /** What an applied entry did, for those who wait and for the indexes. */
 export interface AppliedEntry {
   readonly entry: Entry;
@@ -61,6 +89,11 @@ export interface KeyspaceStore {
   readonly head: Head;
   /** What was found wrong with the store, at any read; from then on nothing more is applied and it must not be served. */
   readonly damage: string | undefined;
+  /** Why nothing can be applied now: a batch failed, and `recover` has not succeeded yet. For the operator. */
+  readonly halted: string | undefined;
+  /** Oldest first. */
+  readonly replaced: readonly ReplacedHistory[];
+  readonly kept: Kept;
 
   /**
    * Applies entries that follow the head, in order, in one atomic synced batch: entries, data, outcomes, head. One call
@@ -79,7 +112,10 @@ export interface KeyspaceStore {
   elect(nonce: Buffer): Promise<void>;
   /** The nonce of the last `elect`, also of one before a restart. */
   readonly election: Buffer | undefined;
-  /** Drops the entries below `upTo` (exclusive), never the newest, and the outcomes of ids below the id floor. Throws ApplyFailed. */
+  /**
+   * Drops entries below `upTo` (exclusive), never the newest, limits.trimEntriesMax at most, and outcomes of ids below the
+   * id floor. The chain hashes of dropped entries stay, limits.chainHashesMax of them. Throws ApplyFailed.
+   */
   trim(upTo: LogPosition): Promise<void>;
   /** Called after each durable apply, in order. Returns its removal. */
   onApplied(listener: AppliedListener): () => void;
@@ -92,7 +128,7 @@ export interface KeyspaceStore {
   entries(from: LogPosition, bytesMax: number): Promise<Uint8Array[]>;
   /** The header of one entry that is kept. */
   entryHeader(position: LogPosition): EntryHeader | undefined;
-  /** The chain hash after the entry at `position`, as long as it is kept; the zero hash for −1. */
+  /** The chain hash after the entry at `position`, as long as it is kept (longer than the entry); the zero hash for −1. */
   chainHashAt(position: number): Buffer | undefined;
   /** Keys whose expiry is not after `beforeMs`, oldest expiry first, at most `countMax`. */
   expired(beforeMs: number, countMax: number): Promise<Key[]>;
@@ -113,6 +149,13 @@ export interface StoreSnapshot {
    * gives the exact bytes, so that a reader over the API can compute it too). Works in pages and lets others run between.
    */
   stateHash(): Promise<{ readonly hash: string; readonly keys: number }>;
+  /**
+   * All rows that a copy of this state is made of (data, expiry hints, outcomes), in the order of their database keys, after
+   * `after` (undefined: from the first): about `bytesMax` of them, one at least when there is one; none at the end.
+   */
+  rows(after: Buffer | undefined, bytesMax: number): Promise<readonly Row[]>;
+  /** Of all rows, roughly, in bytes; for progress alone. */
+  rowsBytes(): Promise<number>;
   release(): void;
 }
 

@@ -212,6 +212,50 @@ export interface KeyspaceStatus {
   readonly writable: boolean;
   /** Open change feeds on this node. */
   readonly openFeeds: number;
+  /** How this node came, or comes, to its copy; undefined when it has had it since it started. */
+  readonly join: JoinStatus | undefined;
+  /** Undefined when the store is not open. */
+  readonly kept: KeptStatus | undefined;
+  /** The last consistency check that this node took part in. */
+  readonly check: CheckStatus | undefined;
+}
+
+export interface JoinStatus {
+  readonly by: 'entries' | 'snapshot';
+  /** Why in this way; for the operator. */
+  readonly why: string;
+  /** The node that the copy or the entries come from. */
+  readonly donor: NodeId | undefined;
+  readonly phase: 'choosing-donor' | 'copying' | 'verifying' | 'replaying' | 'done';
+  /** Of rows received, and of all rows as the donor estimates them. */
+  readonly bytes: number;
+  readonly bytesTotal: number | undefined;
+  /** Over the last seconds. */
+  readonly bytesPerSecond: number;
+  /** Wall clock, ms. */
+  readonly startedMs: number;
+}
+
+export interface KeptStatus {
+  readonly oldestPosition: number;
+  readonly entriesBytes: number;
+  readonly outcomes: number;
+  readonly outcomesBytes: number;
+  /** Ids made before it may have lost their outcome. Log time, ms. */
+  readonly idFloorMs: number;
+}
+
+export interface CheckStatus {
+  readonly mark: string;
+  readonly position: number;
+  readonly seqno: Seqno;
+  /** 'running' while this node hashes its state, then until all nodes have reported or a minute has passed. */
+  readonly verdict: 'running' | 'equal' | 'differs' | 'incomplete';
+  /** For the operator: which nodes agree, differ, are missing. */
+  readonly detail: string;
+  /** SHA-256, hex; undefined while it runs. */
+  readonly hash: string | undefined;
+  readonly startedMs: number;
 }
 
 export interface PeerStatus {
@@ -232,6 +276,63 @@ export interface PeerStatus {
   }[];
 }
 
+/** What an operator asks of a node about one keyspace. It answers also when the keyspace is not served. */
+export interface KeyspaceAdmin {
+  readonly name: KeyspaceName;
+  status(): KeyspaceStatus;
+  /** Names of copies that were set aside, oldest first. */
+  setAside(): Promise<readonly string[]>;
+  /**
+   * This node gives its copy up (it is set aside, never deleted) and takes a new one by snapshot transfer. Returns once that has begun.
+   * OPERATION_REFUSED at the home of an embedded log (its copy is the log: see `recover`), and where no donor is known.
+   */
+  rejoin(): Promise<Result<{ readonly setAside: string | undefined }>>;
+  /** What `recover` would do, and what it could not prove. Changes nothing. */
+  planRecovery(options: RecoverOptions): Promise<Result<RecoveryPlan>>;
+  /**
+   * At the home node: restores the log from the most advanced copy and begins a new history with it: a new uuid, seqnos far above
+   * all that were seen. OPERATION_REFUSED when the keyspace is healthy, elsewhere than at the home, and while a node that
+   * `without` does not name cannot be asked.
+   */
+  recover(options: RecoverOptions): Promise<Result<Recovery>>;
+  /** Has the sequencer put a mark into the log; every node then checks its state at it. OPERATION_REFUSED elsewhere than at the sequencer. */
+  check(): Promise<Result<{ readonly mark: string; readonly position: number }>>;
+}
+
+export interface RecoverOptions {
+  /** Nodes that are lost: it goes on without asking them. */
+  readonly without: readonly string[];
+}
+
+export interface RecoveryPlan {
+  /** Every node that was asked, with its copy; undefined: it has none. */
+  readonly copies: readonly RecoveryCopy[];
+  /** The most advanced copy's node; undefined when there is no copy at all. */
+  readonly source: NodeId | undefined;
+  /** The last seqno of that copy. */
+  readonly seqno: Seqno;
+  /** Positions of the old log that a node has seen and the source does not hold: commits in them may have been acknowledged. */
+  readonly unproven: { readonly fromPosition: number; readonly toPosition: number } | undefined;
+  /** What stands in the way, or an operator should know; empty: nothing. */
+  readonly warnings: readonly string[];
+}
+
+export interface RecoveryCopy {
+  readonly node: NodeId;
+  readonly uuid: KeyspaceId | undefined;
+  readonly position: number;
+  readonly seqno: Seqno;
+  readonly epoch: number;
+  readonly state: string;
+}
+
+export interface Recovery extends RecoveryPlan {
+  readonly uuidBefore: KeyspaceId | undefined;
+  readonly uuid: KeyspaceId;
+  /** The new history's first seqno is above it. */
+  readonly seqnoBase: Seqno;
+}
+
 /** A node as the APIs see it. */
 export interface NodeService {
   readonly cluster: string;
@@ -240,6 +341,8 @@ export interface NodeService {
   readonly version: string;
   keyspace(name: string): KeyspaceService | undefined;
   keyspaces(): readonly KeyspaceService[];
+  /** What operators ask about a keyspace of the cluster. */
+  admin(name: string): KeyspaceAdmin | undefined;
   /** The node that minted an id, when its tag is that of a node of this cluster, with its public HTTP address. */
   minterOf(id: TransactionId): { readonly node: NodeId; readonly httpAddress: string } | undefined;
   /** This node first. */

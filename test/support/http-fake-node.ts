@@ -73,6 +73,7 @@ export class FakeKeyspace implements KeyspaceService {
       ...{ sequencer: nodeId('us-east-1'), state: 'synced', detail: undefined },
       ...{ applied: seqno(this.#applied), tail: seqno(this.#applied), position: this.#applied + 1 },
       ...{ stalenessMs: 12.4, writable: true, openFeeds: this.feeds.filter(({ closed }) => !closed).length },
+      ...{ join: undefined, kept: undefined, check: undefined },
       ...this.statusChanges,
     };
   }
@@ -297,6 +298,10 @@ export class FakeNode implements NodeService {
 
   keyspace(name: string): KeyspaceService | undefined {
     return this.keyspaces().find((one) => one.name === name);
+  }
+
+  admin(): undefined {
+    return undefined;
   }
 
   keyspaces(): readonly FakeKeyspace[] {
