@@ -16,10 +16,10 @@ import {
   outcomeKey,
   outcomeRow,
   type HeadRecord,
-  type Row,
 } from './layout.js';
 import { databaseReadError } from './level-errors.js';
 import type { SharedState } from './shared-state.js';
+import type { Row } from './store.js';
 import { dataRange } from './snapshot-reader.js';
 import type { Operation } from './write-batch.js';
 

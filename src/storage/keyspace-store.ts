@@ -4,6 +4,7 @@ import type { Key } from '../model/keys.js';
 import { limits } from '../model/limits.js';
 import type { LoggedOutcome } from '../model/outcome.js';
 import type { Logger } from '../runtime/runtime.js';
+import { countWritten, type Census } from './census.js';
 import { readEntries } from './entry-reader.js';
 import { evaluate, type GroupEffect } from './evaluate.js';
 import { findDue, hintHolds } from './expiry.js';
@@ -35,8 +36,10 @@ import {
   type AppliedListener,
   type Database,
   type Head,
+  type Kept,
   type KeyspaceStore,
   type OpenDatabase,
+  type ReplacedHistory,
   type StoreSnapshot,
 } from './store.js';
 import { flushToTables, trimOperations } from './trim.js';
@@ -85,6 +88,9 @@ class LevelKeyspaceStore implements KeyspaceStore {
   #election: Buffer | undefined;
   #condition: Condition = 'serving';
   #damage: string | undefined;
+  #halted: string | undefined;
+  #replaced: readonly ReplacedHistory[];
+  #census: Census;
   #writing = false;
   #staleHints: readonly Buffer[] = [];
 
@@ -93,6 +99,8 @@ class LevelKeyspaceStore implements KeyspaceStore {
     this.#logger = made.logger;
     this.#database = made.database;
     this.#election = made.verified.election;
+    this.#replaced = made.verified.replaced;
+    this.#census = made.verified.census;
     this.#state = new SharedState(made.database, made.verified, this.#records);
     this.#freshIds = new FreshIds(made.verified.newestOutcomeMs);
   }
@@ -103,6 +111,18 @@ class LevelKeyspaceStore implements KeyspaceStore {
 
   get damage(): string | undefined {
     return this.#damage;
+  }
+
+  get halted(): string | undefined {
+    return this.#condition === 'halted' ? this.#halted : undefined;
+  }
+
+  get replaced(): readonly ReplacedHistory[] {
+    return this.#replaced;
+  }
+
+  get kept(): Kept {
+    return this.#census;
   }
 
   get election(): Buffer | undefined {
@@ -132,7 +152,9 @@ class LevelKeyspaceStore implements KeyspaceStore {
     );
     const effect = evaluate(decoded, base);
     for (const outcomes of effect.outcomes) for (const { id } of outcomes) this.#freshIds.note(id);
-    await this.#write(groupOperations(decoded, base, effect, after), after, effect.changes);
+    const operations = groupOperations(decoded, base, effect, after);
+    await this.#write(operations, after, effect.changes);
+    countWritten(this.#census, decoded, operations);
     const applied = decoded.map((one, i) => ({ ...one, outcomes: effect.outcomes[i]! }));
     this.#notify(applied);
     return applied;
@@ -165,8 +187,9 @@ class LevelKeyspaceStore implements KeyspaceStore {
 
   #halt(why: string, error: unknown): ApplyFailed {
     this.#condition = 'halted';
+    this.#halted = `${why}: ${String(error)}`;
     this.#logger.error({ error }, `${why}; the store is halted until it has recovered`);
-    return new ApplyFailed(`${why}: ${String(error)}`, { cause: error });
+    return new ApplyFailed(this.#halted, { cause: error });
   }
 
   #advance(to: HeadRecord, changes: GroupEffect['changes']): void {
@@ -219,6 +242,8 @@ class LevelKeyspaceStore implements KeyspaceStore {
       await writeBatch(database, [{ type: 'put', ...written }]);
       this.#state = state;
       this.#election = verified.election;
+      this.#replaced = verified.replaced;
+      this.#census = verified.census;
       this.#condition = 'serving';
       this.#logger.info({ position: verified.head.position, found: found.length }, 'the store has recovered');
       if (found.length > 0) this.#notify(found);

@@ -5,7 +5,7 @@ import { epoch, seqno, uuidFromBytes, type KeyspaceId, type TransactionId } from
 import { describeKey, type Key } from '../model/keys.js';
 import { decodeOutcome, encodeOutcome, type LoggedOutcome } from '../model/outcome.js';
 import type { Value, VersionedValue } from '../model/value.js';
-import { StoreDamaged, type Head } from './store.js';
+import { StoreDamaged, type Head, type ReplacedHistory, type Row } from './store.js';
 
 /**
  * How a keyspace's database is laid out (docs/concepts/storage.md). One prefix byte per kind of record; every record that
@@ -16,10 +16,12 @@ const layoutFormat = 1;
 
 const prefixes = { data: 'd', entry: 'e', outcome: 'o', expiry: 'x', meta: 'm' } as const;
 type Prefix = keyof typeof prefixes;
+const outcomeByte = prefixes.outcome.charCodeAt(0);
 
 export const formatKey = Buffer.from('mformat');
 export const headKey = Buffer.from('mhead');
 export const electionKey = Buffer.from('melection');
+export const replacedKey = Buffer.from('mreplaced');
 
 export function dataKey(key: Key): Buffer {
   return Buffer.from(prefixes.data + key, 'latin1');
@@ -28,6 +30,8 @@ export function dataKey(key: Key): Buffer {
 export function keyOfDataKey(bytes: Buffer): Key {
   return bytes.toString('latin1', 1) as Key;
 }
+
+export const entryKeyBytes = 9;
 
 export function entryKey(position: number): Buffer {
   return new ByteWriter(9).rawLatin1(prefixes.entry).u64(position).finish();
@@ -40,6 +44,10 @@ export function positionOfEntryKey(bytes: Buffer): number {
 /** Ids are UUIDv7, so outcomes lie in the order of their ids' times. */
 export function outcomeKey(id: TransactionId): Buffer {
   return new ByteWriter(17).rawLatin1(prefixes.outcome).uuid(id).finish();
+}
+
+export function isOutcomeKey(bytes: Buffer): boolean {
+  return bytes[0] === outcomeByte;
 }
 
 /** The time of the id that the outcome is of, ms. */
@@ -73,13 +81,7 @@ export function everything(of: Prefix): { readonly gte: Buffer; readonly lt: Buf
   return { gte: first, lt: Buffer.from([first[0]! + 1]) };
 }
 
-/** A record with its database key, in one piece of memory. */
-export interface Row {
-  readonly key: Buffer;
-  readonly value: Buffer;
-}
-
-/** `writer` has the key of `keyBytes` bytes and then the record, whose seal covers both. */
+/** `writer` has the key of `keyBytes` bytes and then the record, whose seal covers both; one piece of memory. */
 function sealRow(writer: ByteWriter, keyBytes: number): Row {
   const sealed = writer.u32(crc32(writer.finish())).finish();
   return { key: sealed.subarray(0, keyBytes), value: sealed.subarray(keyBytes) };
@@ -182,6 +184,23 @@ export function encodeElection(nonce: Buffer): Buffer {
 
 export function decodeElection(record: Buffer): Buffer {
   return unseal(electionKey, record, () => 'the election record').raw(nonceBytes);
+}
+
+/** Oldest first. */
+export function encodeReplaced(histories: readonly ReplacedHistory[]): Buffer {
+  const writer = new ByteWriter(16 + 32 * histories.length).varint(histories.length);
+  for (const { keyspaceId, position, seqno } of histories) writer.uuid(keyspaceId).u64(position).u64(seqno);
+  return seal(replacedKey, writer);
+}
+
+export function decodeReplaced(record: Buffer): ReplacedHistory[] {
+  const reader = unseal(replacedKey, record, () => 'the record of replaced histories');
+  const histories: ReplacedHistory[] = [];
+  for (let left = reader.varint(); left > 0; left--) {
+    const keyspaceId = reader.uuid() as KeyspaceId;
+    histories.push({ keyspaceId, position: reader.u64(), seqno: seqno(reader.u64()) });
+  }
+  return histories;
 }
 
 export function encodeFormat(): Buffer {

@@ -3,8 +3,9 @@ import { firstKey, rangeIsEmpty } from '../model/keys.js';
 import { StateHasher } from '../model/state-hash.js';
 import type { VersionedValue } from '../model/value.js';
 import { dataKey, decodeData, everything, keyOfDataKey } from './layout.js';
+import { estimateRowsBytes, readRows } from './rows.js';
 import type { SharedState } from './shared-state.js';
-import { StoreClosed, type Head, type ScannedEntry, type StoreSnapshot } from './store.js';
+import { StoreClosed, type Head, type Row, type ScannedEntry, type StoreSnapshot } from './store.js';
 
 const pageKeysMin = 64;
 const pageKeysMax = 1024;
@@ -81,6 +82,24 @@ export class SnapshotReader implements StoreSnapshot {
       for (const { key, value } of page) hasher.add(key, value);
     }
     return hasher.digest();
+  }
+
+  async rows(after: Buffer | undefined, bytesMax: number): Promise<readonly Row[]> {
+    const { database, snapshot } = this.#readable();
+    try {
+      return await readRows({ database, snapshot }, after, bytesMax);
+    } catch (error) {
+      throw this.#onReadError(error);
+    }
+  }
+
+  async rowsBytes(): Promise<number> {
+    const { database, snapshot } = this.#readable();
+    try {
+      return await estimateRowsBytes({ database, snapshot });
+    } catch (error) {
+      throw this.#onReadError(error);
+    }
   }
 
   release(): void {

@@ -7,34 +7,44 @@ import {
   zeroHash,
   type EntryHeader,
 } from '../model/entry.js';
+import { Census } from './census.js';
 import { emptyHead } from './follow.js';
 import {
   decodeElection,
   decodeHead,
+  decodeReplaced,
   electionKey,
   encodeFormat,
   everything,
   formatKey,
   headKey,
   positionOfEntryKey,
+  replacedKey,
   timeOfOutcomeKey,
   verifyFormat,
   type HeadRecord,
 } from './layout.js';
 import { readError } from './level-errors.js';
-import { StoreDamaged, type Database } from './store.js';
+import { StoreDamaged, type Database, type ReplacedHistory } from './store.js';
 import { writeBatch } from './write-batch.js';
 
 const pageEntries = 1000;
+const pageOutcomes = 10_000;
 const pageBytesMax = 4 * 1024 * 1024;
 
 export interface Verified extends HeadRecord {
   readonly election: Buffer | undefined;
   /** The time of the newest id that has an outcome; 0 when none has. */
   readonly newestOutcomeMs: number;
+  readonly replaced: readonly ReplacedHistory[];
+  readonly census: Census;
 }
 
 const emptyRecord: HeadRecord = { head: emptyHead, oldestPosition: 0, hashBeforeOldest: zeroHash };
+
+function nothing(): Verified {
+  return { ...emptyRecord, election: undefined, newestOutcomeMs: 0, replaced: [], census: new Census(0) };
+}
 
 /**
  * Reads where a store stands and verifies what LevelDB does not: that the kept entries are dense, chained and whole up to
@@ -48,21 +58,26 @@ export async function verifyDatabase(database: Database): Promise<Verified> {
     if (format === undefined) {
       await expectNothingElse(database);
       await writeBatch(database, [{ type: 'put', key: formatKey, value: encodeFormat() }]);
-      return { ...emptyRecord, election: undefined, newestOutcomeMs: 0 };
+      return nothing();
     }
     verifyFormat(format);
     const record = await database.get(headKey);
     if (record === undefined) {
       await expectNothingElse(database);
-      return { ...emptyRecord, election: undefined, newestOutcomeMs: 0 };
+      return nothing();
     }
     const stored = decodeHead(record);
-    await verifyEntries(database, stored);
+    const census = new Census(stored.oldestPosition);
+    await verifyEntries(database, stored, census);
+    await countOutcomes(database, census);
     const election = await database.get(electionKey);
+    const replaced = await database.get(replacedKey);
     return {
       ...stored,
       election: election === undefined ? undefined : decodeElection(election),
       newestOutcomeMs: await newestOutcomeMs(database),
+      replaced: replaced === undefined ? [] : decodeReplaced(replaced),
+      census,
     };
   } catch (error) {
     throw readError(error);
@@ -83,7 +98,22 @@ async function expectNothingElse(database: Database): Promise<void> {
   }
 }
 
-async function verifyEntries(database: Database, stored: HeadRecord): Promise<void> {
+/** Their bytes too, so that it has to read them; their seals are verified when each is read for itself. */
+async function countOutcomes(database: Database, census: Census): Promise<void> {
+  const options = { ...everything('outcome'), fillCache: false, highWaterMarkBytes: pageBytesMax };
+  const iterator = database.iterator(options as object);
+  try {
+    for (;;) {
+      const rows = await iterator.nextv(pageOutcomes);
+      if (rows.length === 0) return;
+      for (const [key, value] of rows) census.addOutcome(timeOfOutcomeKey(key), key.length + value.length);
+    }
+  } finally {
+    await iterator.close();
+  }
+}
+
+async function verifyEntries(database: Database, stored: HeadRecord, census: Census): Promise<void> {
   const { head, oldestPosition } = stored;
   const chain = new EntryChain(stored);
   const iterator = database.iterator({
@@ -95,7 +125,10 @@ async function verifyEntries(database: Database, stored: HeadRecord): Promise<vo
     for (;;) {
       const rows = await iterator.nextv(pageEntries);
       if (rows.length === 0) break;
-      for (const [key, bytes] of rows) chain.add(positionOfEntryKey(key), bytes);
+      for (const [key, bytes] of rows) {
+        const { logTimeMs } = chain.add(positionOfEntryKey(key), bytes);
+        census.addEntry(key.length + bytes.length, logTimeMs);
+      }
     }
   } finally {
     await iterator.close();
@@ -125,7 +158,7 @@ class EntryChain {
     this.#hash = stored.hashBeforeOldest;
   }
 
-  add(position: number, bytes: Buffer): void {
+  add(position: number, bytes: Buffer): EntryHeader {
     const { head, oldestPosition } = this.#stored;
     if (position < oldestPosition) {
       throw new StoreDamaged(`entry ${position} is there, but the oldest kept is ${oldestPosition}`);
@@ -147,6 +180,7 @@ class EntryChain {
     this.#position = position;
     this.#hash = entryHash(bytes);
     this.#last = header;
+    return header;
   }
 
   end(): void {
