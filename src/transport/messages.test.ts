@@ -6,17 +6,23 @@ import {
   decodeEntriesFromFollower,
   decodeEntriesFromSource,
   decodeGossipMessage,
+  decodeTransferFromDonor,
+  decodeTransferFromJoiner,
   encodeCertifyFromNode,
   encodeCertifyFromSequencer,
   encodeEntriesFromFollower,
   encodeEntriesFromSource,
   encodeGossipMessage,
+  encodeTransferFromDonor,
+  encodeTransferFromJoiner,
   PeerMessageError,
   type CertifyFromNode,
   type CertifyFromSequencer,
   type EntriesFromFollower,
   type EntriesFromSource,
   type GossipMessage,
+  type TransferFromDonor,
+  type TransferFromJoiner,
   type Verdict,
 } from './messages.js';
 
@@ -139,6 +145,43 @@ const gossipMessage: fc.Arbitrary<GossipMessage> = fc.oneof(
   fc.record({ type: type('pong'), ping: uint64, wallMs: uint64 }),
 );
 
+const transferFromJoiner: fc.Arbitrary<TransferFromJoiner> = fc.oneof(
+  fc.record({
+    type: type('hello'),
+    keyspace: text,
+    node: text,
+    keyspaceId: uuidOrNone,
+    position: uint64,
+    hash: bytes,
+    transferId: uuidOrNone,
+    chunks: uint64,
+    lastKey: bytes,
+  }),
+  fc.record({ type: type('taken'), chunks: uint64 }),
+);
+
+const transferFromDonor: fc.Arbitrary<TransferFromDonor> = fc.oneof(
+  fc.record({
+    type: type('welcome'),
+    transferId: uuidOrNone,
+    keyspaceId: uuidOrNone,
+    position: uint64,
+    seqno: uint64,
+    epoch: uint64,
+    hash: bytes,
+    nonce: bytes,
+    logTimeMs: uint64,
+    idFloorMs: uint64,
+    replaced: fc.array(fc.record({ keyspaceId: uuid, position: uint64, seqno: uint64 }), { maxLength: 3 }),
+    bytesEstimate: uint64,
+    ownCopy: fc.constantFrom('none', 'prefix', 'different', 'unknown'),
+    resumed: flag,
+    refused: text,
+  }),
+  fc.record({ type: type('chunk'), number: uint64, rows: bytes, hash: bytes }),
+  fc.record({ type: type('end'), chunks: uint64, rows: uint64, bytes: uint64 }),
+);
+
 /** Buffers and Uint8Arrays of the same bytes as equals. */
 function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return { hex: Buffer.from(value).toString('hex') };
@@ -169,6 +212,8 @@ const codecs: readonly Codec[] = [
   codec('EntriesFromFollower', entriesFromFollower, encodeEntriesFromFollower, decodeEntriesFromFollower),
   codec('EntriesFromSource', entriesFromSource, encodeEntriesFromSource, decodeEntriesFromSource),
   codec('GossipMessage', gossipMessage, encodeGossipMessage, decodeGossipMessage),
+  codec('TransferFromJoiner', transferFromJoiner, encodeTransferFromJoiner, decodeTransferFromJoiner),
+  codec('TransferFromDonor', transferFromDonor, encodeTransferFromDonor, decodeTransferFromDonor),
 ];
 
 describe.each(codecs)('$name', ({ message, encode, decode }) => {
@@ -238,4 +283,10 @@ test('a verdict without a kind is refused', () => {
   const verdictWithIdOnly = [0x0a, 0x10, ...new Uint8Array(16)];
   const batch = [0x0a, verdictWithIdOnly.length, ...verdictWithIdOnly];
   expect(() => decodeCertifyFromSequencer(Uint8Array.of(0x12, batch.length, ...batch))).toThrow(/kind 0/);
+});
+
+test('a transfer welcome that does not judge the own copy is refused', () => {
+  const welcomeWithRefusalOnly = [0x72, 1, 0x41];
+  const encoded = Uint8Array.of(0x0a, welcomeWithRefusalOnly.length, ...welcomeWithRefusalOnly);
+  expect(() => decodeTransferFromDonor(encoded)).toThrow(/own_copy is 0/);
 });

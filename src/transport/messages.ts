@@ -3,3 +3,4 @@ export { PeerMessageError } from './messages/peer-message-error.js';
 export * from './messages/certify.js';
 export * from './messages/entries.js';
 export * from './messages/gossip.js';
+export * from './messages/transfer.js';

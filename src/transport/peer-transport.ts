@@ -1,11 +1,11 @@
 import type { NodeId } from '../model/ids.js';
 
 /**
- * What the nodes say to each other travels on three kinds of long-lived streams (see proto/meridian/v1/protocol.md):
- * `certify` is opened by a keyspace's sequencer to every node, `entries` by a follower to the node it follows,
- * `gossip` by every node to every other. Bulk flows from the accepting side to the opening side (ADR 0003).
+ * What the nodes say to each other travels on four kinds of streams (see proto/meridian/v1/protocol.md): `certify` is
+ * opened by a keyspace's sequencer to every node, `entries` by a follower to the node it follows, `gossip` by every node
+ * to every other, `transfer` by a joiner to the node whose snapshot it takes. Bulk flows from the accepting side to the opening side (ADR 0003).
  */
-export type PeerMethod = 'certify' | 'entries' | 'gossip';
+export type PeerMethod = 'certify' | 'entries' | 'gossip' | 'transfer';
 
 /** A bidirectional stream of whole messages. Ordered and reliable until it closes; what is in flight then is lost. */
 export interface PeerStream {

@@ -105,7 +105,7 @@ describe('an opener', () => {
 
   test('of a method that nobody accepts is refused', async () => {
     const { server } = await accepting(west);
-    const methods: PeerMethod[] = ['entries', 'gossip'];
+    const methods: PeerMethod[] = ['entries', 'gossip', 'transfer'];
     for (const method of methods) {
       const stream = transport(east, { addresses: at(server.port) }).open(west, method);
       expect(await closeReason(stream)).toContain(`does not accept ${method}`);

@@ -30,9 +30,10 @@ export const peerService: Readonly<Record<PeerMethod, PeerMethodDefinition>> = {
   certify: passingThrough('Certify'),
   entries: passingThrough('Entries'),
   gossip: passingThrough('Gossip'),
+  transfer: passingThrough('Transfer'),
 };
 
-export const peerMethods: readonly PeerMethod[] = ['certify', 'entries', 'gossip'];
+export const peerMethods: readonly PeerMethod[] = ['certify', 'entries', 'gossip', 'transfer'];
 
 /** Metadata with which an opener introduces itself, and the trailer in which an acceptor says why it closes. */
 export const metadataKeys = {
