@@ -234,6 +234,8 @@ export interface JoinStatus {
   readonly bytesPerSecond: number;
   /** Wall clock, ms. */
   readonly startedMs: number;
+  /** What it waits out before it tries again, for the operator; undefined while it goes on. */
+  readonly heldUpBy: string | undefined;
 }
 
 export interface KeptStatus {
