@@ -17,7 +17,7 @@ export interface Launch {
 }
 
 /** Variables of the supervisor's environment that are meant for its nodes. */
-const passedOn = ['MERIDIAN_LOG_LEVEL', 'MERIDIAN_START_COMPARE'];
+const passedOn = ['MERIDIAN_LOG_LEVEL', 'MERIDIAN_START_COMPARE', 'MERIDIAN_TOKENS', 'MERIDIAN_ADMIN_TOKENS'];
 
 export function nodeDirectory(launch: Pick<Launch, 'dataDirectory'>, node: ClusterNode): string {
   return join(launch.dataDirectory, node.id);

@@ -59,6 +59,8 @@ export async function startNode({ cluster, node, logger }: StartOptions): Promis
       suspicion: (head) => notes.get(name)!.suspicion(head),
     })),
     compare: node.startCompare,
+    retention: cluster.retention,
+    checksEveryMs: cluster.checksEveryMs,
     transport,
     runtime,
   });

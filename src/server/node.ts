@@ -1,5 +1,6 @@
 import { tagOfTransaction, nodeTag } from '../model/transaction-id.js';
 import type { KeyspaceName, NodeId, RegionId, TransactionId } from '../model/ids.js';
+import type { Retention } from '../model/retention.js';
 import type { Logger, Runtime } from '../runtime/runtime.js';
 import { openKeyspaceStore } from '../storage/keyspace-store.js';
 import { StoreDamaged, type Head, type KeyspaceStore, type OpenDatabase } from '../storage/store.js';
@@ -28,6 +29,10 @@ export interface NodeOptions {
   readonly nodes: readonly { readonly id: NodeId; readonly region: RegionId; readonly httpAddress: string }[];
   readonly keyspaces: readonly NodeKeyspace[];
   readonly compare: 'reachable' | 'all';
+  /** `defaultRetention` when it is not given. */
+  readonly retention?: Retention;
+  /** ms between two consistency checks of a keyspace that is at home here; 0 or undefined: none but on demand. */
+  readonly checksEveryMs?: number;
   readonly transport: PeerTransport;
   readonly runtime: Runtime;
 }

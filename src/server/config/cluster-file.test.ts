@@ -68,14 +68,19 @@ describe('a wrong cluster file names file, line, setting and what is allowed', (
       'no mapping at all',
       /[^]+/,
       '- 1',
-      'cluster.yaml: must be a cluster: name, regions, keyspaces, wan, not [1]',
+      'cluster.yaml: must be a cluster: name, regions, keyspaces, retention, checks, wan, not [1]',
     ],
-    ['an empty file', /[^]+/, '', 'cluster.yaml: must be a cluster: name, regions, keyspaces, wan, not null'],
+    [
+      'an empty file',
+      /[^]+/,
+      '',
+      'cluster.yaml: must be a cluster: name, regions, keyspaces, retention, checks, wan, not null',
+    ],
     [
       'an unknown setting',
       'name: local',
       'nmae: local',
-      'cluster.yaml:1: nmae: unknown setting; allowed: name, regions, keyspaces, wan',
+      'cluster.yaml:1: nmae: unknown setting; allowed: name, regions, keyspaces, retention, checks, wan',
     ],
     [
       'an unknown setting of a keyspace',
@@ -87,7 +92,7 @@ describe('a wrong cluster file names file, line, setting and what is allowed', (
       '__proto__',
       'name: local',
       'name: local\n__proto__: {}',
-      'cluster.yaml:2: __proto__: unknown setting; allowed: name, regions, keyspaces, wan',
+      'cluster.yaml:2: __proto__: unknown setting; allowed: name, regions, keyspaces, retention, checks, wan',
     ],
     [
       'a missing setting',

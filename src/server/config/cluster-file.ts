@@ -4,6 +4,7 @@ import { nodeTag } from '../../model/transaction-id.js';
 import { formatAddress, parseAddress, type Address } from './address.js';
 import type { ClusterConfig, ClusterNode, KeyspaceConfig, RegionConfig, RoundTrip } from './config.js';
 import { allowed, type Checked, type ConfigProblem } from './problem.js';
+import { readChecks, readRetention } from './retention-settings.js';
 import { clusterSchema } from './schema.js';
 import { formatPath, parseYamlFile, readYamlFile, type SettingPath, type YamlFile } from './yaml-file.js';
 
@@ -36,9 +37,16 @@ function interpret(file: string, source: YamlFile<Content>): Checked<ClusterConf
   const regions = readRegions(content, findings);
   const nodes = regions.flatMap((region) => region.nodes);
   const keyspaces = readKeyspaces(content, regions, findings);
+  const add = findings.add.bind(findings);
+  const retention = readRetention(content, add);
+  const checksEveryMs = readChecks(content, add);
   const roundTrips = readRoundTrips(content, findings);
   if (findings.problems.length > 0) return { ok: false, problems: findings.problems };
-  return { ok: true, value: { file, name: content.name, regions, nodes, keyspaces, roundTrips } };
+  const { name } = content;
+  return {
+    ok: true,
+    value: { file, name, regions, nodes, keyspaces, retention, checksEveryMs, roundTrips },
+  };
 }
 
 const nameRule = 'a name is a lower-case letter, then up to 62 lower-case letters, digits, hyphens';

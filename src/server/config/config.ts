@@ -1,4 +1,5 @@
 import type { KeyspaceName, NodeId, RegionId } from '../../model/ids.js';
+import type { Retention } from '../../model/retention.js';
 import type { LogLevel } from '../../runtime/system/logger.js';
 import type { Address } from './address.js';
 
@@ -16,6 +17,9 @@ export interface ClusterConfig {
   readonly nodes: readonly ClusterNode[];
   /** At least one, in the file's order. */
   readonly keyspaces: readonly KeyspaceConfig[];
+  readonly retention: Retention;
+  /** ms between two consistency checks of a keyspace; 0: none but on demand. */
+  readonly checksEveryMs: number;
   /** Emulated round trips between regions on one machine; empty when the file has none. */
   readonly roundTrips: readonly RoundTrip[];
 }
@@ -64,6 +68,8 @@ export interface NodeConfig {
   readonly logLevel: LogLevel;
   /** Bearer tokens of which an HTTP request must carry one; everyone is let in when there is none. */
   readonly tokens: readonly string[];
+  /** Bearer tokens of which a request to the admin API must carry one; with `tokens` alone it is closed, without both open. */
+  readonly adminTokens: readonly string[];
 }
 
 /** `reachable`: those that answer within 5 s; `all`: every node of the cluster, however long it takes. */

@@ -1,6 +1,7 @@
 import { nodeId, type NodeId } from '../../model/ids.js';
 import { parseAddress, type Address } from './address.js';
 import { logLevels, startCompares, type ClusterConfig, type NodeConfig } from './config.js';
+import { tokenPattern, tokenRule } from './schema.js';
 import { allowed, type Checked, type ConfigProblem } from './problem.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -49,6 +50,8 @@ const variables: Readonly<Record<string, Apply>> = {
     target.node = { ...target.node, logLevel };
     return undefined;
   },
+  MERIDIAN_TOKENS: (value, target) => overrideTokens('tokens', value, target),
+  MERIDIAN_ADMIN_TOKENS: (value, target) => overrideTokens('adminTokens', value, target),
 };
 
 export const nodeVariables: readonly string[] = Object.keys(variables);
@@ -78,6 +81,19 @@ export function applyEnvironment(
     if (message !== undefined) problems.push({ file: 'environment', setting: name, message });
   }
   return problems.length > 0 ? { ok: false, problems } : { ok: true, value: target };
+}
+
+/** Messages never repeat what was given: it is a secret. */
+function overrideTokens(
+  setting: 'tokens' | 'adminTokens',
+  text: string,
+  target: Override,
+): string | undefined {
+  const tokens = text.split(',').map((part) => part.trim());
+  const wrong = tokens.findIndex((token) => !new RegExp(tokenPattern).test(token));
+  if (wrong >= 0) return `must be tokens with commas between them; number ${wrong + 1} is not ${tokenRule}`;
+  target.node = { ...target.node, [setting]: tokens };
+  return undefined;
 }
 
 function overrideAddresses(kind: 'http' | 'peer', text: string, target: Override): string | undefined {

@@ -66,6 +66,7 @@ describe('a node is told', () => {
       startCompare: 'reachable',
       logLevel: 'info',
       tokens: [],
+      adminTokens: [],
     });
   });
 
@@ -79,6 +80,8 @@ describe('a node is told', () => {
         MERIDIAN_PEER_ADDRESSES: 'west-1=localhost:12, east-1=localhost:13',
         MERIDIAN_START_COMPARE: 'all',
         MERIDIAN_LOG_LEVEL: 'warn',
+        MERIDIAN_TOKENS: 'aaaaaaaaaaaaaaaa, bbbbbbbbbbbbbbbb',
+        MERIDIAN_ADMIN_TOKENS: 'cccccccccccccccc',
         MERIDIAN_DATA: 'data',
         PATH: '/bin',
       },
@@ -89,6 +92,8 @@ describe('a node is told', () => {
       dataDirectory: '/elsewhere',
       startCompare: 'all',
       logLevel: 'warn',
+      tokens: ['aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb'],
+      adminTokens: ['cccccccccccccccc'],
     });
     expect(told.nodes.map(({ http, peer }) => [http.port, peer.port])).toEqual([
       [11, 13],
@@ -161,6 +166,8 @@ describe('a wrong node file names file, setting and what is allowed', () => {
 
 it('keeps a wrong token out of its message', async () => {
   expect(await told({ file: `${node}tokens: [secret]\n` })).not.toContain('secret');
+  expect(await told({ file: `${node}adminTokens: [secret]\n` })).not.toContain('secret');
+  expect(await told({ environment: { MERIDIAN_TOKENS: 'aaaaaaaaaaaaaaaa,secret' } })).not.toContain('secret');
 });
 
 describe('a wrong environment names the variable', () => {
@@ -190,6 +197,12 @@ describe('a wrong environment names the variable', () => {
       { MERIDIAN_START_COMPARE: '' },
       'environment: MERIDIAN_START_COMPARE: "" is unknown; allowed: reachable, all',
     ],
+    [
+      'no token',
+      { MERIDIAN_ADMIN_TOKENS: 'aaaaaaaaaaaaaaaa,short' },
+      'environment: MERIDIAN_ADMIN_TOKENS: must be tokens with commas between them; number 2 is not a token of 16',
+    ],
+    ['no tokens', { MERIDIAN_TOKENS: '' }, 'environment: MERIDIAN_TOKENS: must be tokens'],
     [
       'no pair',
       { MERIDIAN_PEER_ADDRESSES: '127.0.0.1:1' },

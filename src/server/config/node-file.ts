@@ -51,6 +51,7 @@ function interpret(file: string, source: YamlFile<Content>, cluster: ClusterConf
       startCompare: content.start?.compare ?? 'reachable',
       logLevel: content.logLevel ?? 'info',
       tokens: content.tokens ?? [],
+      adminTokens: content.adminTokens ?? [],
     },
   };
 }

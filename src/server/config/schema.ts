@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { limits } from '../../model/limits.js';
 import { logLevels, startCompares } from './config.js';
 
 const described = (description: string) => ({ description });
@@ -31,6 +32,32 @@ const keyspace = Type.Object(
   closed('a keyspace: home, node, log'),
 );
 
+const bounded = (what: string, minimum: number, maximum: number) =>
+  Type.Optional(
+    Type.Number({ minimum, maximum, ...described(`${what}, from ${minimum} to ${maximum}; fractions too`) }),
+  );
+const retention = Type.Object(
+  {
+    entriesMiB: bounded('MiB of entries that a node keeps at most', 1, 1_048_576),
+    entriesMiBMin: bounded('MiB of entries that a node keeps at least', 0, 1_048_576),
+    entriesHours: bounded('hours that entries are kept at most', 0.01, 8760),
+    outcomesMiB: bounded('MiB of outcomes that a node keeps at most', 1, 1_048_576),
+    outcomesHours: bounded('hours that outcomes are kept at most', 0.01, limits.outcomesMsMax / 3_600_000),
+    outcomesMinutesMin: bounded(
+      'minutes that outcomes are kept at least',
+      0.1,
+      limits.outcomesMsMax / 60_000,
+    ),
+  },
+  closed(
+    'what is kept: entriesMiB, entriesMiBMin, entriesHours, outcomesMiB, outcomesHours, outcomesMinutesMin',
+  ),
+);
+const checks = Type.Object(
+  { everyMinutes: bounded('minutes between two consistency checks, 0 for never', 0, 10_080) },
+  closed('consistency checks: everyMinutes'),
+);
+
 const roundTrip = Type.Number({
   exclusiveMinimum: 0,
   maximum: 10_000,
@@ -50,13 +77,24 @@ export const clusterSchema = Type.Object(
       minProperties: 1,
       ...described('one or more keyspaces'),
     }),
+    retention: Type.Optional(retention),
+    checks: Type.Optional(checks),
     wan: Type.Optional(Type.Object({ roundTripMs: roundTrips }, closed('emulation of a WAN: roundTripMs'))),
   },
-  closed('a cluster: name, regions, keyspaces, wan'),
+  closed('a cluster: name, regions, keyspaces, retention, checks, wan'),
 );
 
 const notYet = (what: string) =>
   Type.Optional(Type.Unsafe<undefined>({ not: {}, ...described(`left out: ${what}`) }));
+
+export const tokenPattern = '^[!-~]{16,256}$';
+export const tokenRule = 'a token of 16 to 256 visible ASCII characters';
+const tokenList = Type.Optional(
+  Type.Array(Type.String({ pattern: tokenPattern, secret: true, ...described(tokenRule) }), {
+    secret: true,
+    ...described('a list of tokens'),
+  }),
+);
 
 export const nodeSchema = Type.Object(
   {
@@ -73,16 +111,8 @@ export const nodeSchema = Type.Object(
     ),
     logLevel: Type.Optional(Type.Enum([...logLevels], described(`one of ${logLevels.join(', ')}`))),
     tls: notYet('TLS is not available in this version'),
-    tokens: Type.Optional(
-      Type.Array(
-        Type.String({
-          pattern: '^[!-~]{16,256}$',
-          secret: true,
-          ...described('a token of 16 to 256 visible ASCII characters'),
-        }),
-        { secret: true, ...described('a list of tokens') },
-      ),
-    ),
+    tokens: tokenList,
+    adminTokens: tokenList,
   },
-  closed('a node: id, region, http, peer, dataDirectory, start, logLevel, tokens'),
+  closed('a node: id, region, http, peer, dataDirectory, start, logLevel, tokens, adminTokens'),
 );
