@@ -55,6 +55,10 @@ export function timeOfOutcomeKey(bytes: Buffer): number {
   return bytes.readUIntBE(1, 6);
 }
 
+export function idOfOutcomeKey(bytes: Buffer): TransactionId {
+  return uuidFromBytes(bytes.subarray(1)) as TransactionId;
+}
+
 /** Below every outcome of an id made at `timeMs` or later. */
 export function outcomeKeyFloor(timeMs: number): Buffer {
   const floor = Buffer.from(`${prefixes.outcome}\0\0\0\0\0\0`);

@@ -2,10 +2,25 @@ import type { Key, KeyRange } from '../model/keys.js';
 import { firstKey, rangeIsEmpty } from '../model/keys.js';
 import { StateHasher } from '../model/state-hash.js';
 import type { VersionedValue } from '../model/value.js';
-import { dataKey, decodeData, everything, keyOfDataKey } from './layout.js';
+import {
+  dataKey,
+  decodeData,
+  decodeStoredOutcome,
+  everything,
+  idOfOutcomeKey,
+  keyOfDataKey,
+  outcomeKeyFloor,
+} from './layout.js';
 import { estimateRowsBytes, readRows } from './rows.js';
 import type { SharedState } from './shared-state.js';
-import { StoreClosed, type Head, type Row, type ScannedEntry, type StoreSnapshot } from './store.js';
+import {
+  StoreClosed,
+  type Head,
+  type Row,
+  type ScannedEntry,
+  type StoredOutcome,
+  type StoreSnapshot,
+} from './store.js';
 
 const pageKeysMin = 64;
 const pageKeysMax = 1024;
@@ -67,6 +82,28 @@ export class SnapshotReader implements StoreSnapshot {
         const rows = await iterator.nextv(size);
         if (rows.length === 0) return;
         yield rows.map(([at, record]) => ({ key: keyOfDataKey(at), value: decodeData(at, record) }));
+        this.#readable();
+      }
+    } catch (error) {
+      throw this.#onReadError(error);
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  async *outcomes(sinceMs: number): AsyncIterable<readonly StoredOutcome[]> {
+    const { database, snapshot } = this.#readable();
+    const range = { gte: outcomeKeyFloor(sinceMs), lt: everything('outcome').lt };
+    const options = { ...range, snapshot, fillCache: false, highWaterMarkBytes: pageBytesMax };
+    const iterator = database.iterator(options as object);
+    try {
+      for (;;) {
+        const rows = await iterator.nextv(pageKeysMax);
+        if (rows.length === 0) return;
+        yield rows.map(([at, record]) => ({
+          id: idOfOutcomeKey(at),
+          outcome: decodeStoredOutcome(at, record),
+        }));
         this.#readable();
       }
     } catch (error) {

@@ -149,6 +149,8 @@ export interface StoreSnapshot {
    * gives the exact bytes, so that a reader over the API can compute it too). Works in pages and lets others run between.
    */
   stateHash(): Promise<{ readonly hash: string; readonly keys: number }>;
+  /** Outcomes of ids made at `sinceMs` or later, in the order of the ids, in pages. */
+  outcomes(sinceMs: number): AsyncIterable<readonly StoredOutcome[]>;
   /**
    * All rows that a copy of this state is made of (data, expiry hints, outcomes), in the order of their database keys, after
    * `after` (undefined: from the first): about `bytesMax` of them, one at least when there is one; none at the end.
@@ -157,6 +159,11 @@ export interface StoreSnapshot {
   /** Of all rows, roughly, in bytes; for progress alone. */
   rowsBytes(): Promise<number>;
   release(): void;
+}
+
+export interface StoredOutcome {
+  readonly id: TransactionId;
+  readonly outcome: LoggedOutcome;
 }
 
 export interface ScannedEntry {
