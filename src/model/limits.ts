@@ -114,6 +114,16 @@ export const limits = {
   /** A change feed without a commit tells its position after this time. */
   feedHeartbeatMs: 5 * secondMs,
 
+  /** HTTP requests about data that a node has under way; more are refused before they are taken. */
+  httpRequestsMax: 1024,
+  /** Bodies of these, as announced. */
+  httpBodiesBytesMax: 64 * mib,
+  /** HTTP requests under way of probes, metrics, status and administration, which the others do not displace. */
+  httpProbesMax: 128,
+  /** HTTP connections of a node. */
+  httpConnectionsMax: 4096,
+  /** Connections beyond them, each for one request: probes and administration are answered, the rest is refused. */
+  httpConnectionsSpare: 64,
   /** Unary calls of the public gRPC API that a node has under way; more are refused. */
   unaryCallsMax: 1024,
   /** Streams of calls (Session) that a node serves at a time. */

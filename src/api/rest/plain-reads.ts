@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../runtime/runtime.js';
 import type { NodeService } from '../../transaction/service.js';
@@ -30,20 +30,18 @@ function isDecided(headers: IncomingHttpHeaders): boolean {
 
 /**
  * Answers local reads of a key that is there before fastify sees them, with the very answer of its route: of such a read the
- * framework was most of the cost (docs/concepts/performance.md). Everything else goes on to `app`.
+ * framework was most of the cost (docs/concepts/performance.md). False for everything else, which goes on to `app`.
  */
-export function answerPlainReads(app: FastifyInstance, options: PlainReadsOptions): void {
+export function plainReadsOf(
+  app: FastifyInstance,
+  options: PlainReadsOptions,
+): (request: IncomingMessage, response: ServerResponse) => boolean {
   let closing = false;
   app.addHook('preClose', (done) => {
     closing = true;
     done();
   });
-  const listeners = app.server.listeners('request') as RequestListener[];
-  app.server.removeAllListeners('request');
-  app.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    if (!closing && answersPlainRead(request, response, options)) return;
-    for (const listener of listeners) listener.call(app.server, request, response);
-  });
+  return (request, response) => !closing && answersPlainRead(request, response, options);
 }
 
 /** False when the request is none of these, or its answer is not simply the value; nothing has been answered then. */

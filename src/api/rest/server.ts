@@ -5,11 +5,12 @@ import { limits } from '../../model/limits.js';
 import type { Clock, Logger } from '../../runtime/runtime.js';
 import type { NodeService } from '../../transaction/service.js';
 import { bearerJudge } from '../auth/bearer.js';
+import { admit, Admission, type AdmissionOptions } from './admission.js';
 import { parseBytesAlone, parseJsonAlone } from './bodies.js';
 import { answerParserError, errorResponder, respondWithoutRoute } from './framework-errors.js';
 import { observeKeyspaces, observeRequests, RequestDurations } from './metrics.js';
 import { collectOpenApi, openApiRoute } from './openapi.js';
-import { answerPlainReads } from './plain-reads.js';
+import { plainReadsOf } from './plain-reads.js';
 import { refuse } from './refusals.js';
 import { changesRoute } from './routes/changes.js';
 import { clusterRoute } from './routes/cluster.js';
@@ -40,6 +41,8 @@ export interface HttpServerOptions {
   readonly tokens?: readonly string[];
   /** Where the metrics go; one of its own when undefined. */
   readonly registry?: Registry;
+  /** How much is let in; by default as `limits` has it. */
+  readonly admission?: Pick<AdmissionOptions, 'bounds'>;
 }
 
 /** How long a request may take to arrive, ms; how long its answer takes is another matter. */
@@ -47,7 +50,7 @@ const requestReceiveMsMax = 60_000;
 
 /** The HTTP API of a node, ready to `listen` or `inject`; the caller closes it. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
-  const { node, logger, clock, registry = new Registry() } = options;
+  const { node, logger, clock, registry = new Registry(), admission } = options;
   const respond = errorResponder(node, logger);
   const app = fastify({
     logger: false,
@@ -78,7 +81,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   observeKeyspaces(node, registry);
   await collectOpenApi(app, node.version);
   await registerRoutes(app, node, registry);
-  answerPlainReads(app, { node, letsIn, durations, clock });
+  const answersFirst = plainReadsOf(app, { node, letsIn, durations, clock });
+  admit(app, new Admission({ region: node.region, registry, ...admission }), answersFirst);
   await app.ready();
   return app;
 }
