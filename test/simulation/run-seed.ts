@@ -1,5 +1,4 @@
 import { keyFromText } from '../../src/model/keys.js';
-import type { OpenDatabase } from '../../src/storage/store.js';
 import { beyondBounds } from './checks/bounds.js';
 import { finalChecks } from './checks/final-checks.js';
 import { Places } from './checks/places.js';
@@ -9,6 +8,7 @@ import { submitOneShot } from './workload/one-shots.js';
 import { Workload } from './workload/workload.js';
 import type { Counts } from './world/counts.js';
 import { Faults } from './world/faults.js';
+import type { WrapPlace } from './world/sim-node.js';
 import { steer } from './world/steering.js';
 import { keyspaceNames, Stuck, World } from './world/world.js';
 
@@ -37,11 +37,8 @@ export interface SeedReport {
 }
 
 /** One world, from its beginning to the checks. */
-export async function runSeed(
-  seed: number,
-  wrapDatabase?: (open: OpenDatabase) => OpenDatabase,
-): Promise<SeedReport> {
-  const world = new World(seed, wrapDatabase);
+export async function runSeed(seed: number, wrapPlace?: WrapPlace): Promise<SeedReport> {
+  const world = new World(seed, wrapPlace);
   const history = new History(world.counts);
   const places = new Places();
   const problems: string[] = [];

@@ -6,6 +6,7 @@ import type { TransactionState } from '../../../src/transaction/service.js';
 import type { History } from '../workload/history.js';
 import { accounts, counters, fundsEach } from '../workload/requests.js';
 import { keyspaceNames, type World } from '../world/world.js';
+import type { WrittenLog } from '../world/written-logs.js';
 import { callOf, checkAppRead, checkCalls } from './apps.js';
 import { checkWatched } from './feeds.js';
 import type { Places } from './places.js';
@@ -14,13 +15,13 @@ import { checkOutcome, checkPlace, checkRead } from './transactions.js';
 
 /** Everything that must hold of a world at rest. Returns what does not. */
 export async function finalChecks(world: World, history: History, places: Places): Promise<string[]> {
-  const problems = [...history.violations];
+  const problems = [...history.violations, ...world.violations];
   for (const keyspace of keyspaceNames) {
     const nodes = world.nodes.flatMap((node) => node.running?.keyspaceNode(keyspace) ?? []);
     if (nodes.length < world.nodes.length) problems.push(`${keyspace}: not every node serves it`);
     const home = world.homeOf(keyspace).running?.keyspaceNode(keyspace);
     if (home === undefined) continue;
-    const log = await replay(home);
+    const log = await replay(home, world.logs.of(keyspace));
     history.count('tombstones', log.tombstones.size);
     history.count('epoch changes', log.epoch - 1);
     history.count('commits', log.tail);
@@ -53,14 +54,17 @@ export async function finalChecks(world: World, history: History, places: Places
   return problems;
 }
 
-async function replay({ store }: KeyspaceNode): Promise<ReplayedLog> {
+/** The log as its home has written it, which may keep the newest of it alone. */
+async function replay({ store }: KeyspaceNode, written: WrittenLog): Promise<ReplayedLog> {
   const log = new ReplayedLog();
-  for (let position = 0; position <= store.head.position;) {
-    for (const bytes of await store.entries(logPosition(position), 1024 * 1024)) {
-      log.add(bytes);
-      position += 1;
-    }
-  }
+  for (let position = 0; position <= store.head.position; position++) log.add(written.at(position));
+  const kept: Uint8Array[] = [];
+  while (store.oldestPosition + kept.length <= store.head.position)
+    kept.push(...(await store.entries(logPosition(store.oldestPosition + kept.length), 1024 * 1024)));
+  kept.forEach((bytes, i) => {
+    const position = store.oldestPosition + i;
+    if (!written.at(position).equals(bytes)) log.problems.push(`entry ${position} is not what was written`);
+  });
   return log;
 }
 

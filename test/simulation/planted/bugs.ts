@@ -12,6 +12,7 @@ import { LocalKeyspace } from '../../../src/transaction/keyspace-service.js';
 import { PendingCommits } from '../../../src/transaction/pending-commits.js';
 import { WriteBuffer } from '../../../src/transaction/write-buffer.js';
 import { withoutSync } from '../../support/faulty-database.js';
+import type { WrapPlace } from '../world/sim-node.js';
 import {
   believingAnyAbort,
   feedsGoingOnAt,
@@ -22,12 +23,12 @@ import {
 } from './clients.js';
 import {
   applyingTwice,
+  databases,
   forgettingOutcomes,
   keepingOutcomesToTheFloor,
   goingOnAfterFailures,
   ignoringSnapshots,
   losingRecords,
-  type Wrap,
 } from './databases.js';
 import { doomingAtCommit, judgingIdsByTheClock, withoutOrderInTheIndex } from './judging.js';
 import { divert, followingAnything } from './modules.js';
@@ -37,12 +38,12 @@ export interface PlantedBug {
   readonly name: string;
   readonly caughtAs: RegExp;
   /** Plants it for the worlds to come, until mocks are restored. What it returns comes between disks and stores. */
-  readonly plant: () => Wrap | undefined;
+  readonly plant: () => WrapPlace | undefined;
   /** The seed to begin with, 1 to 100. */
   readonly first: number;
 }
 
-function bug(name: string, caughtAs: RegExp, plant: () => Wrap | void, first = 1): PlantedBug {
+function bug(name: string, caughtAs: RegExp, plant: () => WrapPlace | void, first = 1): PlantedBug {
   return { name, caughtAs, plant: () => plant() ?? undefined, first };
 }
 
@@ -133,10 +134,8 @@ const reading: readonly PlantedBug[] = [
   bug('a causality token is not waited for', / reads at \d+ with the token /, () => {
     vi.spyOn(SeqnoWaiters.prototype, 'wait').mockImplementation(() => true);
   }),
-  bug(
-    'reads do not keep to their snapshot',
-    / at its snapshot \d+ | a read at \d+: /,
-    () => ignoringSnapshots,
+  bug('reads do not keep to their snapshot', / at its snapshot \d+ | a read at \d+: /, () =>
+    databases(ignoringSnapshots),
   ),
   bug('a transaction does not see its own writes', / wrote bytes .* and reads /, () => {
     vi.spyOn(WriteBuffer.prototype, 'overlay').mockImplementation((_, base) => base);
@@ -144,7 +143,7 @@ const reading: readonly PlantedBug[] = [
 ];
 
 const outcomes: readonly PlantedBug[] = [
-  bug('outcomes of ids are forgotten', / has two outcomes/, () => forgettingOutcomes),
+  bug('outcomes of ids are forgotten', / has two outcomes/, () => databases(forgettingOutcomes)),
   bug(
     'a retry is taken for a first attempt: its abort needs no tombstone',
     / was said not to be committed /,
@@ -188,7 +187,7 @@ const outcomes: readonly PlantedBug[] = [
     / has two outcomes/,
     () => {
       judgingIdsByTheClock();
-      return keepingOutcomesToTheFloor;
+      return databases(keepingOutcomesToTheFloor);
     },
     31,
   ),
@@ -198,12 +197,12 @@ const outcomes: readonly PlantedBug[] = [
 ];
 
 const storing: readonly PlantedBug[] = [
-  bug(
-    'commits are acknowledged before they are synced',
-    / was acknowledged at .* is not in the log/,
-    () => withoutSync,
+  bug('commits are acknowledged before they are synced', / was acknowledged at .* is not in the log/, () =>
+    databases(withoutSync),
   ),
-  bug('what is applied after an opening is applied twice', /the regions differ/, () => applyingTwice),
+  bug('what is applied after an opening is applied twice', /the regions differ/, () =>
+    databases(applyingTwice),
+  ),
   bug('a seqno is used again after a restart', /entry \d+: seqno \d+ was expected/, () => {
     divert({
       decodeFollowing: followingAnything,
@@ -219,12 +218,10 @@ const storing: readonly PlantedBug[] = [
     });
     withoutOrderInTheIndex();
   }),
-  bug(
-    'a failed write is taken for a good one',
-    /the regions differ|entry \d+: \d+ was expected/,
-    () => goingOnAfterFailures,
+  bug('a failed write is taken for a good one', /the regions differ|entry \d+: \d+ was expected/, () =>
+    databases(goingOnAfterFailures),
   ),
-  bug('a record is lost now and then', /the regions differ/, () => losingRecords()),
+  bug('a record is lost now and then', /the regions differ/, () => databases(losingRecords())),
 ];
 
 const clients: readonly PlantedBug[] = [

@@ -1,8 +1,18 @@
 import { dataRow, decodeData, decodeHead, headKey, keyOfDataKey } from '../../../src/storage/layout.js';
 import type { Database, OpenDatabase } from '../../../src/storage/store.js';
 import type { StoredOperation } from '../../support/faulty-database.js';
+import type { WrapPlace } from '../world/sim-node.js';
 
-export type Wrap = (open: OpenDatabase) => OpenDatabase;
+type Wrap = (open: OpenDatabase) => OpenDatabase;
+
+/** Every database of a keyspace at a node, the current one and the incoming copy. */
+export function databases(wrap: Wrap): WrapPlace {
+  return (place) => ({
+    ...place,
+    openCurrent: wrap(() => place.openCurrent()),
+    openIncoming: wrap(() => place.openIncoming()),
+  });
+}
 
 interface TakesBatches {
   _batch(operations: readonly StoredOperation[], options: object): Promise<void>;

@@ -78,7 +78,7 @@ export class Faults {
     this.#world.network.unsteadyMs = 0;
     for (const node of this.#world.nodes) {
       node.wall.skewMs = 0;
-      for (const disk of node.disks.values()) disk.mend();
+      for (const place of node.places.values()) place.mend();
       if (!node.started) this.#world.spawn(node.start());
     }
   }
@@ -107,7 +107,7 @@ export class Faults {
     const keyspace = this.#random.pick(keyspaceNames);
     const home = this.#world.homeOf(keyspace);
     for (let tries = 0; tries < 200 && !this.#over; tries++) {
-      if (home.running !== undefined && home.disks.get(keyspace)!.inFlight > 0) {
+      if (home.running !== undefined && home.placeOf(keyspace).inFlight > 0) {
         this.#world.counts.add('home crashes with commits in flight');
         return this.#crash(home);
       }
@@ -200,24 +200,26 @@ export class Faults {
     const node = this.#random.pick(this.#world.nodes);
     const keyspace = this.#random.pick(keyspaceNames);
     const fault = this.#random.pick(['lost', 'written', 'poisoned'] as const);
-    const disk = node.disks.get(keyspace)!;
+    const disk = this.#random.pick(node.placeOf(keyspace).disks);
     disk.faults.push(fault);
     if (this.#random.chance(0.3)) disk.openFaults.push(new Error('injected: the disk does not open'));
     this.#world.trace.add(`${node.id}/${keyspace}: the next write fails: ${fault}`);
   }
 
   #slowDisk(node: SimNode): void {
-    const disks = [...node.disks.values()];
-    for (const disk of disks) disk.slowMs = this.#random.between(20, 400);
-    this.#world.time.after(this.#random.between(500, 6000), () => disks.forEach((disk) => (disk.slowMs = 0)));
+    const places = [...node.places.values()];
+    for (const { health } of places) health.slowMs = this.#random.between(20, 400);
+    this.#world.time.after(this.#random.between(500, 6000), () =>
+      places.forEach(({ health }) => (health.slowMs = 0)),
+    );
   }
 
   /** Every write fails; when there is room again, what the same open database writes may be lost all the same. */
   #fillDisk(node: SimNode): void {
-    const disks = [...node.disks.values()];
-    for (const disk of disks) disk.full = true;
+    const places = [...node.places.values()];
+    for (const { health } of places) health.full = true;
     this.#world.time.after(this.#random.between(200, 6000), () =>
-      disks.forEach((disk) => (disk.full = false)),
+      places.forEach(({ health }) => (health.full = false)),
     );
   }
 }

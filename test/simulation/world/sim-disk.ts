@@ -1,5 +1,5 @@
 import type { OpenDatabase } from '../../../src/storage/store.js';
-import { FaultyDisk } from '../../support/faulty-database.js';
+import { FaultyDisk, type StoredOperation } from '../../support/faulty-database.js';
 import type { Incarnation } from './incarnation.js';
 import type { SeededRandom } from './seeded-random.js';
 
@@ -7,22 +7,35 @@ interface TakesBatches {
   _batch(operations: unknown, options: unknown): Promise<void>;
 }
 
+/** What slows or fills a disk does so to every copy on it. */
+export interface DiskHealth {
+  /** Added to what a write takes, at the most. */
+  slowMs: number;
+  /** No batch finds room. */
+  full: boolean;
+}
+
 const writeMsMax = 4;
 const ackMsMax = 2;
 
-/** A disk of one keyspace at one node: it survives its node. Writes take time, in two steps: reaching it, and saying so. */
+/** One copy of one keyspace at one node: it survives its node. Writes take time, in two steps: reaching it, and saying so. */
 export class SimDisk extends FaultyDisk {
   readonly #random: SeededRandom;
+  readonly #health: DiskHealth;
   /** Batches that were asked for and not yet answered. */
   inFlight = 0;
-  /** Added to what a write takes, at the most. */
-  slowMs = 0;
-  /** No batch finds room. */
-  full = false;
+  readonly #onWrite: (operations: readonly StoredOperation[]) => void;
 
-  constructor(random: SeededRandom) {
+  /** `onWrite`: called with what has reached the disk. */
+  constructor(
+    random: SeededRandom,
+    health: DiskHealth,
+    onWrite: (operations: readonly StoredOperation[]) => void,
+  ) {
     super();
+    this.#onWrite = onWrite;
     this.#random = random;
+    this.#health = health;
   }
 
   /** How one life of the node opens it. After its death nothing it still does reaches the disk. */
@@ -33,8 +46,8 @@ export class SimDisk extends FaultyDisk {
       const batch = takes._batch.bind(database);
       takes._batch = async (operations, options) => {
         this.inFlight += 1;
-        await pause(life, this.#random.fraction() * (writeMsMax + this.slowMs));
-        if (this.full) this.faults.unshift('poisoned');
+        await pause(life, this.#random.fraction() * (writeMsMax + this.#health.slowMs));
+        if (this.#health.full) this.faults.unshift('poisoned');
         try {
           await batch(operations, options);
         } finally {
@@ -44,6 +57,11 @@ export class SimDisk extends FaultyDisk {
       };
       return database;
     };
+  }
+
+  override write(operations: readonly StoredOperation[], sync: boolean): void {
+    super.write(operations, sync);
+    this.#onWrite(operations);
   }
 
   /** The node died: of what was not synced any part may be gone, what was under way is never answered. */
@@ -68,12 +86,10 @@ export class SimDisk extends FaultyDisk {
   mend(): void {
     this.faults.length = 0;
     this.openFaults.length = 0;
-    this.slowMs = 0;
-    this.full = false;
   }
 }
 
 /** Never resolves when the life ends before. */
-function pause(life: Incarnation, delayMs: number): Promise<void> {
+export function pause(life: Incarnation, delayMs: number): Promise<void> {
   return new Promise((resolve) => life.after(delayMs, resolve));
 }

@@ -2,16 +2,18 @@ import { initHistory } from '../../../src/ordering/embedded/init-history.js';
 import { mintKeyspaceId, type KeyspaceName, type NodeId, type RegionId } from '../../../src/model/ids.js';
 import { MeridianNode } from '../../../src/server/node.js';
 import { openKeyspaceStore } from '../../../src/storage/keyspace-store.js';
-import type { OpenDatabase } from '../../../src/storage/store.js';
+import type { StorePlace } from '../../../src/storage/store-place.js';
 import { Incarnation, type WallClock } from './incarnation.js';
 import type { Network } from './network.js';
 import { offerApi } from './sim-api.js';
-import { SimDisk } from './sim-disk.js';
+import { SimPlace, type PlaceWatch } from './sim-place.js';
 import type { Place } from './topology.js';
 
 /** What becomes of a call to a node that dies, or does not run. */
 export const lost = Symbol('lost');
 export type Lost = typeof lost;
+
+export type WrapPlace = (place: StorePlace) => StorePlace;
 
 export interface ClusterPlan {
   readonly nodes: readonly { readonly id: NodeId; readonly region: RegionId; readonly httpAddress: string }[];
@@ -20,8 +22,9 @@ export interface ClusterPlan {
     readonly homeNode: NodeId;
     readonly home: RegionId;
   }[];
-  /** Between a disk and the store on it: a planted bug, or nothing. */
-  readonly wrapDatabase: (open: OpenDatabase) => OpenDatabase;
+  /** Between the disks of a keyspace at a node and the stores on them: a planted bug, or nothing. */
+  readonly wrapPlace: WrapPlace;
+  readonly watch: (node: NodeId, keyspace: KeyspaceName) => PlaceWatch;
 }
 
 /** A node of a simulated cluster: disks and a clock that outlive it, and at most one life at a time. */
@@ -29,7 +32,7 @@ export class SimNode {
   readonly id: NodeId;
   readonly region: RegionId;
   readonly wall: WallClock = { skewMs: 0 };
-  readonly disks = new Map<string, SimDisk>();
+  readonly places = new Map<string, SimPlace>();
   readonly #plan: ClusterPlan;
   readonly #network: Network;
   #life: Incarnation | undefined;
@@ -41,8 +44,14 @@ export class SimNode {
     this.region = region;
     this.#plan = plan;
     this.#network = network;
-    for (const { name } of plan.keyspaces)
-      this.disks.set(name, new SimDisk(network.random.fork(`disk/${id}/${name}`)));
+    for (const { name } of plan.keyspaces) {
+      const random = network.random.fork(`disk/${id}/${name}`);
+      this.places.set(name, new SimPlace(random, plan.watch(id, name)));
+    }
+  }
+
+  placeOf(keyspace: string): SimPlace {
+    return this.places.get(keyspace)!;
   }
 
   /** The running node, when there is one. */
@@ -59,7 +68,8 @@ export class SimNode {
     const life = this.#newLife();
     for (const { name, homeNode } of this.#plan.keyspaces) {
       if (homeNode !== this.id) continue;
-      const store = await openKeyspaceStore(this.#opener(name, life), life.runtime.logger);
+      const place = this.#placeIn(name, life);
+      const store = await openKeyspaceStore(() => place.openCurrent(), life.runtime.logger);
       const { random, clock } = life.runtime;
       const keyspaceId = mintKeyspaceId(random.bytes(16));
       await initHistory(store, {
@@ -78,7 +88,7 @@ export class SimNode {
     const life = this.#newLife();
     this.#life = life;
     this.#network.trace.add(`${this.id} starts`);
-    for (const disk of this.disks.values()) disk.openFaults.length = 0;
+    for (const place of this.places.values()) for (const disk of place.disks) disk.openFaults.length = 0;
     const { nodes, keyspaces } = this.#plan;
     const transport = this.#network.transport(life);
     const node = await MeridianNode.open({
@@ -88,7 +98,7 @@ export class SimNode {
       nodes,
       keyspaces: keyspaces.map((keyspace) => ({
         ...keyspace,
-        openDatabase: this.#opener(keyspace.name, life),
+        openDatabase: () => this.#placeIn(keyspace.name, life).openCurrent(),
         compareAll: false,
       })),
       compare: 'reachable',
@@ -108,7 +118,7 @@ export class SimNode {
     this.#life.die();
     this.#life = undefined;
     this.#running = undefined;
-    for (const disk of this.disks.values()) disk.crash();
+    for (const place of this.places.values()) place.crash();
   }
 
   freeze(forMs: number): void {
@@ -147,8 +157,8 @@ export class SimNode {
     });
   }
 
-  #opener(keyspace: string, life: Incarnation): OpenDatabase {
-    return this.#plan.wrapDatabase(this.disks.get(keyspace)!.opener(life));
+  #placeIn(keyspace: string, life: Incarnation): StorePlace {
+    return this.#plan.wrapPlace(this.places.get(keyspace)!.of(life));
   }
 
   #newLife(): Incarnation {

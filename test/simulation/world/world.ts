@@ -1,12 +1,13 @@
 import { keyspaceName, type NodeId, type RegionId } from '../../../src/model/ids.js';
-import type { OpenDatabase } from '../../../src/storage/store.js';
 import { Counts } from './counts.js';
 import { Network } from './network.js';
 import { SeededRandom } from './seeded-random.js';
-import { SimNode, type ClusterPlan } from './sim-node.js';
+import type { Exchange } from './sim-place.js';
+import { SimNode, type ClusterPlan, type WrapPlace } from './sim-node.js';
 import { distanceMs, drawTopology, keyspaceNames, type Topology } from './topology.js';
 import { Trace } from './trace.js';
 import { VirtualTime } from './virtual-time.js';
+import { standingOf, WrittenLogs, type WrittenLog } from './written-logs.js';
 
 export { keyspaceNames };
 
@@ -26,10 +27,14 @@ export class World {
   readonly topology: Topology;
   /** Places outside of the cluster, from which apps reach all nodes. */
   readonly apps: { readonly name: string; readonly region: RegionId }[] = [];
+  /** What the homes have written of each log, whatever of it they still keep. */
+  readonly logs = new WrittenLogs();
+  /** What went wrong with copies, noted at once. */
+  readonly violations: string[] = [];
   /** Of errors that no one in the world expects, the first. */
   #broken: Error | undefined;
 
-  constructor(seed: number, wrapDatabase: (open: OpenDatabase) => OpenDatabase = (open) => open) {
+  constructor(seed: number, wrapPlace: WrapPlace = (place) => place) {
     this.random = new SeededRandom(`seed ${seed}`);
     const { time, trace, counts } = this;
     this.network = new Network({ time, trace, counts, random: this.random.fork('network') });
@@ -44,9 +49,23 @@ export class World {
         const home = places.find(({ id }) => id === homeNode)!.region;
         return { name: keyspaceName(name), homeNode, home };
       }),
-      wrapDatabase,
+      wrapPlace,
+      watch: (node, keyspace) => ({
+        wrote: homes.get(keyspace) === node ? (batch) => this.logs.wrote(keyspace, batch) : () => undefined,
+        exchanged: (exchange) => this.#exchanged(`${node}/${keyspace}`, this.logs.of(keyspace), exchange),
+      }),
     };
     this.nodes = places.map((place) => new SimNode(place, plan, this.network));
+  }
+
+  #exchanged(about: string, log: WrittenLog, { before, after, setAside }: Exchange): void {
+    const [was, is] = [standingOf(before), standingOf(after)];
+    this.trace.add(`${about}: the copy of ${was?.position ?? -1} gives way to one of ${is?.position ?? -1}`);
+    this.counts.add(setAside ? 'copies set aside' : 'copies replaced');
+    if (is === undefined || !log.holds(is))
+      this.violations.push(`${about}: a copy that is not of the log takes its place`);
+    if (!setAside && was !== undefined && !log.holds(was))
+      this.violations.push(`${about}: a copy that is not of the log was removed`);
   }
 
   /** Another place on the network, in a region. */

@@ -1,0 +1,115 @@
+import type { StorePlace } from '../../../src/storage/store-place.js';
+import type { StoredOperation } from '../../support/faulty-database.js';
+import type { Incarnation } from './incarnation.js';
+import type { SeededRandom } from './seeded-random.js';
+import { pause, SimDisk, type DiskHealth } from './sim-disk.js';
+
+const exchangeMsMax = 30;
+
+/** One copy takes the place of another. */
+export interface Exchange {
+  readonly before: SimDisk;
+  readonly after: SimDisk;
+  readonly setAside: boolean;
+}
+
+/** Who hears of what happens to the copies, at the moment when it does. */
+export interface PlaceWatch {
+  readonly wrote: (operations: readonly StoredOperation[]) => void;
+  readonly exchanged: (exchange: Exchange) => void;
+}
+
+/** Where the copies of one keyspace lie at one node: they survive its lives, and share what is wrong with their disk. */
+export class SimPlace {
+  readonly health: DiskHealth = { slowMs: 0, full: false };
+  readonly #random: SeededRandom;
+  readonly #watch: PlaceWatch;
+  readonly #aside = new Map<string, SimDisk>();
+  #current: SimDisk;
+  #incoming: SimDisk | undefined;
+  #copies = 0;
+
+  constructor(random: SeededRandom, watch: PlaceWatch) {
+    this.#random = random;
+    this.#watch = watch;
+    this.#current = this.#newCopy();
+  }
+
+  get current(): SimDisk {
+    return this.#current;
+  }
+
+  get incoming(): SimDisk | undefined {
+    return this.#incoming;
+  }
+
+  get disks(): readonly SimDisk[] {
+    return this.#incoming === undefined ? [this.#current] : [this.#current, this.#incoming];
+  }
+
+  /** Batches that were asked for and not yet answered. */
+  get inFlight(): number {
+    return this.disks.reduce((sum, disk) => sum + disk.inFlight, 0);
+  }
+
+  /** As one life of the node sees it. After its death nothing it still does changes anything. */
+  of(life: Incarnation): StorePlace {
+    return {
+      openCurrent: () => this.#current.opener(life)(),
+      openIncoming: () => (this.#incoming ??= this.#newCopy()).opener(life)(),
+      dropIncoming: async () => {
+        await this.#step(life);
+        this.#incoming = undefined;
+        await this.#step(life);
+      },
+      exchange: async ({ setAside }) => {
+        await this.#step(life);
+        const name = this.#exchange(
+          setAside,
+          `set-aside-${new Date(life.runtime.clock.nowMs()).toISOString()}`,
+        );
+        await this.#step(life);
+        return name;
+      },
+      setAside: () => Promise.resolve([...this.#aside.keys()]),
+    };
+  }
+
+  #exchange(setAside: boolean, name: string): string | undefined {
+    const [before, after] = [this.#current, this.#incoming];
+    if (after === undefined)
+      throw new Error('there is no incoming copy to take the place of the current one');
+    this.#current = after;
+    this.#incoming = undefined;
+    if (setAside) this.#aside.set(name, before);
+    this.#watch.exchanged({ before, after, setAside });
+    return setAside ? name : undefined;
+  }
+
+  crash(): void {
+    for (const disk of this.disks) disk.crash();
+  }
+
+  /** What was there is gone, but for copies that were set aside. While the node is down. */
+  wipe(): void {
+    this.#current = this.#newCopy();
+    this.#incoming = undefined;
+  }
+
+  /** No more faults from now on. */
+  mend(): void {
+    for (const disk of this.disks) disk.mend();
+    this.health.slowMs = 0;
+    this.health.full = false;
+  }
+
+  #newCopy(): SimDisk {
+    const random = this.#random.fork(`copy ${++this.#copies}`);
+    return new SimDisk(random, this.health, this.#watch.wrote);
+  }
+
+  /** What was asked of the disk may still happen after the death, as long as it was under way: here it does not. */
+  #step(life: Incarnation): Promise<void> {
+    return pause(life, this.#random.fraction() * (exchangeMsMax + this.health.slowMs));
+  }
+}
