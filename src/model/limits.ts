@@ -80,6 +80,10 @@ export const limits = {
   entriesMsMax: 24 * 60 * minuteMs,
   /** Chain hashes kept beyond the entries, so that older copies can still be verified. */
   chainHashesMax: 1_000_000,
+  /** Entries are counted in blocks of this size, so retention keeps to its bytes as exactly as this. */
+  keptBlockBytes: mib,
+  /** Outcomes are counted by spans of this length of their ids' times. ms */
+  keptSpanMs: minuteMs,
   /** Entries that one trim drops. */
   trimEntriesMax: 50_000,
 

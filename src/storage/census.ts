@@ -1,11 +1,8 @@
 import { entryKeyBytes, isOutcomeKey, timeOfOutcomeKey } from './layout.js';
+import { limits } from '../model/limits.js';
 import type { DecodedEntry } from './follow.js';
 import type { Kept } from './store.js';
 import type { Operation } from './write-batch.js';
-
-/** Entries are counted in blocks of this size; a larger entry has one of its own. */
-const blockBytesMax = 1024 * 1024;
-const minuteMs = 60_000;
 
 interface Block {
   firstPosition: number;
@@ -14,7 +11,7 @@ interface Block {
 }
 
 /**
- * What a store keeps beside the data, counted in memory: entries by blocks, outcomes by the minute of their ids. Built at
+ * What a store keeps beside the data, counted in memory: entries by blocks, outcomes by spans of their ids' times. Built at
  * open by the pass that verifies, then told of all that is written.
  */
 export class Census implements Kept {
@@ -25,7 +22,7 @@ export class Census implements Kept {
   #nextPosition: number;
   /** Oldest first, without a gap. */
   readonly #blocks: Block[] = [];
-  readonly #minutes = new Map<number, number>();
+  readonly #spans = new Map<number, number>();
 
   constructor(oldestPosition: number) {
     this.oldestPosition = oldestPosition;
@@ -35,7 +32,7 @@ export class Census implements Kept {
   /** The next entry; `bytes` with its key. */
   addEntry(bytes: number, logTimeMs: number): void {
     const block = this.#blocks.at(-1);
-    if (block === undefined || block.bytes + bytes > blockBytesMax) {
+    if (block === undefined || block.bytes + bytes > limits.keptBlockBytes) {
       this.#blocks.push({ firstPosition: this.#nextPosition, bytes, lastLogTimeMs: logTimeMs });
     } else {
       block.bytes += bytes;
@@ -76,10 +73,10 @@ export class Census implements Kept {
   #countOutcome(idTimeMs: number, count: number, bytes: number): void {
     this.outcomes += count;
     this.outcomesBytes += bytes;
-    const minute = Math.floor(idTimeMs / minuteMs);
-    const left = (this.#minutes.get(minute) ?? 0) + bytes;
-    if (left > 0) this.#minutes.set(minute, left);
-    else this.#minutes.delete(minute);
+    const span = Math.floor(idTimeMs / limits.keptSpanMs);
+    const left = (this.#spans.get(span) ?? 0) + bytes;
+    if (left > 0) this.#spans.set(span, left);
+    else this.#spans.delete(span);
   }
 
   positionWithin(bytesMax: number): number {
@@ -101,15 +98,15 @@ export class Census implements Kept {
 
   outcomesSince(bytesMax: number): number {
     if (this.outcomesBytes <= bytesMax) return 0;
-    const minutes = [...this.#minutes.keys()].sort((a, b) => b - a);
+    const spans = [...this.#spans.keys()].sort((a, b) => b - a);
     let bytes = 0;
-    let since = minutes[0]! + 1;
-    for (const minute of minutes) {
-      bytes += this.#minutes.get(minute)!;
+    let since = spans[0]! + 1;
+    for (const span of spans) {
+      bytes += this.#spans.get(span)!;
       if (bytes > bytesMax) break;
-      since = minute;
+      since = span;
     }
-    return since * minuteMs;
+    return since * limits.keptSpanMs;
   }
 }
 
