@@ -146,6 +146,11 @@ export function decodeEntryHeader(bytes: Uint8Array): EntryHeader {
   };
 }
 
+/** Whether bytes that may be an entry are that of a mark; nothing of them is verified. */
+export function isMark(bytes: Uint8Array): boolean {
+  return bytes[0] === entryFormatVersion && bytes[1] === entryKinds.indexOf('mark');
+}
+
 function decodeContent(kind: EntryKind, reader: ByteReader): EntryContent {
   switch (kind) {
     case 'genesis':

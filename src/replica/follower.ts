@@ -1,3 +1,4 @@
+import { isMark } from '../model/entry.js';
 import { uuidToBytes, type KeyspaceName, type NodeId } from '../model/ids.js';
 import { limits } from '../model/limits.js';
 import { delay, type Cancel, type Runtime } from '../runtime/runtime.js';
@@ -152,14 +153,15 @@ export class Follower {
     this.#applying = false;
   }
 
+  /** Ends at a mark, so that the store stands exactly there when its listeners hear of it. */
   #takeGroup(): Uint8Array[] {
     let bytes = 0;
     let count = 0;
-    while (
-      count < this.#queue.length &&
-      (count === 0 || bytes + this.#queue[count]!.length <= limits.applyGroupBytesMax)
-    ) {
-      bytes += this.#queue[count++]!.length;
+    for (const entry of this.#queue) {
+      if (count > 0 && bytes + entry.length > limits.applyGroupBytesMax) break;
+      bytes += entry.length;
+      count += 1;
+      if (isMark(entry)) break;
     }
     this.#queueBytes -= bytes;
     return this.#queue.splice(0, count);
