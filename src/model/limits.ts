@@ -91,6 +91,10 @@ export const limits = {
   joinByEntriesMax: 1000,
   /** Rows in one chunk of a snapshot transfer; one row at least. */
   transferChunkBytes: 256 * kib,
+  /** Chunks that a donor sends beyond those that the joiner has said it stored. */
+  transferAheadChunksMax: 64,
+  /** Chunks that a joiner has received and not stored; above it the stream is paused. */
+  transferQueueBytesMax: 2 * mib,
   /** Snapshots of one keyspace that a donor pins at a time for joiners. */
   transferPinsMax: 2,
   /** How long a donor keeps a snapshot pinned for a joiner that takes nothing of it. */

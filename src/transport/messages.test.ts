@@ -157,7 +157,7 @@ const transferFromJoiner: fc.Arbitrary<TransferFromJoiner> = fc.oneof(
     chunks: uint64,
     lastKey: bytes,
   }),
-  fc.record({ type: type('taken'), chunks: uint64 }),
+  fc.record({ type: type('taken'), chunks: uint64, whole: flag }),
 );
 
 const transferFromDonor: fc.Arbitrary<TransferFromDonor> = fc.oneof(

@@ -33,6 +33,11 @@ export interface KeyspaceStatus {
   readonly epoch: number;
   readonly sequencing: boolean;
   readonly detail: string;
+  /** Of the consistency check that it took part in last; empty: none since it started. */
+  readonly checkMark: string;
+  readonly checkPosition: number;
+  /** SHA-256, or empty while it is computed. */
+  readonly checkHash: Uint8Array;
 }
 
 export interface Pong {
@@ -51,6 +56,9 @@ interface WireKeyspaceStatus {
   readonly epoch: WireUint64;
   readonly sequencing: boolean;
   readonly detail: string;
+  readonly checkMark: string;
+  readonly checkPosition: WireUint64;
+  readonly checkHash: WireBytes;
 }
 
 interface WireGossipMessage {
@@ -106,5 +114,8 @@ function keyspaceStatusOf(wire: WireKeyspaceStatus): KeyspaceStatus {
     epoch: safeIntegerOf(wire.epoch, 'status.epoch'),
     sequencing: wire.sequencing,
     detail: wire.detail,
+    checkMark: wire.checkMark,
+    checkPosition: safeIntegerOf(wire.checkPosition, 'status.check_position'),
+    checkHash: bytesOf(wire.checkHash),
   };
 }

@@ -34,6 +34,8 @@ export interface TransferTaken {
   readonly type: 'taken';
   /** Up to this one they are stored. */
   readonly chunks: number;
+  /** All are, and have been verified. */
+  readonly whole: boolean;
 }
 
 const ownCopies = ['none', 'prefix', 'different', 'unknown'] as const;
@@ -92,7 +94,7 @@ interface WireFromJoiner {
     readonly chunks: WireUint64;
     readonly lastKey: WireBytes;
   } | null;
-  readonly taken?: { readonly chunks: WireUint64 } | null;
+  readonly taken?: { readonly chunks: WireUint64; readonly whole: boolean } | null;
 }
 
 interface WireReplaced {
@@ -142,7 +144,10 @@ export function encodeTransferFromJoiner(message: TransferFromJoiner): Uint8Arra
 /** Throws PeerMessageError. Byte fields are views of `bytes`. */
 export function decodeTransferFromJoiner(bytes: Uint8Array): TransferFromJoiner {
   const { hello, taken } = fromJoiner.decode(bytes);
-  if (taken) return { type: 'taken', chunks: safeIntegerOf(taken.chunks, 'taken.chunks') };
+  if (taken) {
+    const chunks = safeIntegerOf(taken.chunks, 'taken.chunks');
+    return { type: 'taken', chunks, whole: taken.whole };
+  }
   if (hello) {
     return {
       type: 'hello',
