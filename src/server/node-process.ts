@@ -9,9 +9,9 @@ import { initHistory } from '../ordering/embedded/init-history.js';
 import { delay, every, type Logger, type Runtime } from '../runtime/runtime.js';
 import { packageVersion } from '../runtime/system/package-version.js';
 import { createSystemRuntime } from '../runtime/system/runtime.js';
+import { directoryPlace } from '../storage/directory-place.js';
 import { openKeyspaceStore } from '../storage/keyspace-store.js';
-import { openLevelDatabase } from '../storage/level-database.js';
-import type { OpenDatabase } from '../storage/store.js';
+import type { StorePlace } from '../storage/store-place.js';
 import { createGrpcPeerTransport } from '../transport/grpc/grpc-peer-transport.js';
 import { formatAddress, httpUrl, type Address } from './config/address.js';
 import type { ClusterConfig, NodeConfig } from './config/config.js';
@@ -55,7 +55,7 @@ export async function startNode({ cluster, node, logger }: StartOptions): Promis
       name,
       home,
       homeNode,
-      openDatabase: databaseOf(node, name),
+      place: placeOf(node, name, runtime),
       suspicion: (head) => notes.get(name)!.suspicion(head),
     })),
     compare: node.startCompare,
@@ -75,6 +75,7 @@ export async function startNode({ cluster, node, logger }: StartOptions): Promis
     logger,
     clock: runtime.clock,
     tokens: node.tokens,
+    adminTokens: node.adminTokens,
   });
   const grpc = addGrpcApi(transport, { node: meridian, runtime, tokens: node.tokens });
   try {
@@ -110,8 +111,8 @@ function boundAddress(bound: string | AddressInfo | null): Address | undefined {
   return bound === null || typeof bound === 'string' ? undefined : { host: bound.address, port: bound.port };
 }
 
-function databaseOf(node: NodeConfig, keyspace: KeyspaceName): OpenDatabase {
-  return () => openLevelDatabase(join(node.dataDirectory, keyspace));
+function placeOf(node: NodeConfig, keyspace: KeyspaceName, { clock }: Runtime): StorePlace {
+  return directoryPlace(join(node.dataDirectory, keyspace), clock);
 }
 
 function notePath(node: NodeConfig, keyspace: KeyspaceName): string {
@@ -146,7 +147,8 @@ async function initOne(
   keyspace: KeyspaceName,
   runtime: Runtime,
 ): Promise<InitialisedHistory> {
-  const store = await openKeyspaceStore(databaseOf(node, keyspace), runtime.logger);
+  const place = placeOf(node, keyspace, runtime);
+  const store = await openKeyspaceStore(() => place.openCurrent(), runtime.logger);
   try {
     const suspicion = await new HeadNote(notePath(node, keyspace)).suspicion(store.head);
     if (suspicion !== undefined)

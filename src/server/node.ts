@@ -1,8 +1,9 @@
 import { tagOfTransaction, nodeTag } from '../model/transaction-id.js';
 import type { KeyspaceName, NodeId, RegionId, TransactionId } from '../model/ids.js';
-import type { Retention } from '../model/retention.js';
+import { defaultRetention, type Retention } from '../model/retention.js';
 import type { Logger, Runtime } from '../runtime/runtime.js';
 import { openKeyspaceStore } from '../storage/keyspace-store.js';
+import type { StorePlace } from '../storage/store-place.js';
 import { StoreDamaged, type Head, type KeyspaceStore, type OpenDatabase } from '../storage/store.js';
 import type { KeyspaceService, NodeService, PeerStatus } from '../transaction/service.js';
 import { decodeCertifyFromSequencer, decodeEntriesFromFollower } from '../transport/messages.js';
@@ -16,7 +17,7 @@ export interface NodeKeyspace {
   readonly name: KeyspaceName;
   readonly home: RegionId;
   readonly homeNode: NodeId;
-  readonly openDatabase: OpenDatabase;
+  readonly place: StorePlace;
   /** Why the store may have been set back, judged when it is open: then every peer is compared with before it leads. */
   readonly suspicion?: (head: Head) => Promise<string | undefined>;
 }
@@ -72,13 +73,13 @@ export class MeridianNode implements NodeService {
   }
 
   async #openKeyspace(keyspace: NodeKeyspace): Promise<void> {
-    const { name, home, homeNode, openDatabase } = keyspace;
+    const { name, home, homeNode, place } = keyspace;
     const { self, nodes, transport, compare } = this.#options;
     const runtime = {
       ...this.#options.runtime,
       logger: this.#options.runtime.logger.child({ keyspace: name }),
     };
-    const store = await openOrDamage(openDatabase, runtime.logger);
+    const store = await openOrDamage(() => place.openCurrent(), runtime.logger);
     if (store instanceof StoreDamaged) {
       runtime.logger.error(
         { damage: store.message },
@@ -101,6 +102,9 @@ export class MeridianNode implements NodeService {
       compare: suspicion === undefined ? compare : 'all',
       obstacle: () => this.#gossip.obstacle(),
       clockCompared: (node) => this.#gossip.clockCompared(node),
+      retention: this.#options.retention ?? defaultRetention,
+      checksEveryMs: this.#options.checksEveryMs ?? 0,
+      told: () => this.#gossip.told(name),
     });
     this.#keyspaces.set(name, opened);
   }

@@ -6,6 +6,7 @@ import {
   regionId,
   type KeyspaceId,
   type NodeId,
+  type RegionId,
 } from '../../src/model/ids.js';
 import { initHistory } from '../../src/ordering/embedded/init-history.js';
 import { silentLogger, type Logger, type Runtime } from '../../src/runtime/runtime.js';
@@ -17,11 +18,14 @@ import type { LocalKeyspace } from '../../src/transaction/keyspace-service.js';
 import { ControlledNetwork } from './controlled-network.js';
 import { eventually } from './eventually.js';
 import { FaultyDisk } from './faulty-database.js';
+import { MemoryPlace } from './memory-place.js';
 import { valueOf } from './requests.js';
 
 export interface ClusterOptions {
   /** The first is the home. */
   readonly nodes?: readonly string[];
+  /** Of nodes that share one; every other is of a region of its own name. */
+  readonly regions?: Readonly<Record<string, string>>;
   readonly compare?: 'reachable' | 'all';
   /** How much faster than real its clocks and timers run. */
   readonly speed?: number;
@@ -44,14 +48,14 @@ export class InProcessCluster {
   readonly clockOffsetMs = new Map<string, number>();
   readonly #options: ClusterOptions;
   readonly #names: readonly string[];
-  readonly #disks: Map<string, FaultyDisk>;
+  readonly #places: Map<string, MemoryPlace>;
   readonly #nodes = new Map<string, MeridianNode>();
 
   private constructor(options: ClusterOptions) {
     this.#options = options;
     this.#names = options.nodes ?? ['home', 'east', 'west'];
     this.home = this.#names[0]!;
-    this.#disks = new Map(this.#names.map((node) => [node, new FaultyDisk()]));
+    this.#places = new Map(this.#names.map((node) => [node, new MemoryPlace()]));
     this.runtime = hurrying(options.speed ?? 5, options.logger ?? silentLogger);
     this.network = new ControlledNetwork(this.runtime.timers);
     this.history = mintKeyspaceId(this.runtime.random.bytes(16));
@@ -76,13 +80,20 @@ export class InProcessCluster {
     await store.close();
   }
 
+  place(node: string): MemoryPlace {
+    return this.#places.get(node)!;
+  }
+
+  /** That of the current store; another one once a copy has taken its place. */
   disk(node: string): FaultyDisk {
-    return this.#disks.get(node)!;
+    return this.place(node).current;
   }
 
   /** Its store is lost, or set back to that of another disk; only of a node that is down. */
   replaceDisk(node: string, disk: FaultyDisk = new FaultyDisk()): void {
-    this.#disks.set(node, disk);
+    const place = this.place(node);
+    place.current = disk;
+    place.incoming = undefined;
   }
 
   async startNode(node: string): Promise<void> {
@@ -92,9 +103,13 @@ export class InProcessCluster {
       cluster: 'test',
       version: '0.0.0',
       self: nodeId(node),
-      nodes: this.#names.map((id) => ({ id: nodeId(id), region: regionId(id), httpAddress: `http://${id}` })),
+      nodes: this.#names.map((id) => ({
+        id: nodeId(id),
+        region: this.#regionOf(id),
+        httpAddress: `http://${id}`,
+      })),
       keyspaces: [
-        { name, home: regionId(this.home), homeNode: nodeId(this.home), openDatabase: this.disk(node).open },
+        { name, home: this.#regionOf(this.home), homeNode: nodeId(this.home), place: this.place(node) },
       ],
       compare: this.#options.compare ?? 'reachable',
       transport: this.network.transport(nodeId(node)),
@@ -102,6 +117,10 @@ export class InProcessCluster {
     });
     await meridian.start();
     this.#nodes.set(node, meridian);
+  }
+
+  #regionOf(node: string): RegionId {
+    return regionId(this.#options.regions?.[node] ?? node);
   }
 
   async stopNode(node: string): Promise<void> {

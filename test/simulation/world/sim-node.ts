@@ -98,7 +98,7 @@ export class SimNode {
       nodes,
       keyspaces: keyspaces.map((keyspace) => ({
         ...keyspace,
-        openDatabase: () => this.#placeIn(keyspace.name, life).openCurrent(),
+        place: this.#placeIn(keyspace.name, life),
         compareAll: false,
       })),
       compare: 'reachable',
