@@ -51,6 +51,10 @@ export interface BatchContext {
   /** Durable outcomes, all of them up to the tip. */
   readonly outcome: (id: TransactionId) => LoggedOutcome | undefined;
   readonly nowMs: number;
+  /** The id floor that the entry sets; not below the tip's. */
+  readonly idFloorMs: number;
+  /** Why nothing may be taken that adds an outcome, or undefined. */
+  readonly full: string | undefined;
 }
 
 export interface Batch<R> {
@@ -64,7 +68,7 @@ export interface Batch<R> {
 
 /**
  * Certifies requests in their order and puts what is to be logged into one entry, as many as fit. A function of the
- * log's prefix (tip, index, outcomes), the limits, the requests and the time, which becomes the entry's log time.
+ * log's prefix (tip, index, outcomes), the limits, the requests, and of the time and the id floor, which the entry tells.
  */
 export function buildBatch<R extends { readonly request: SequencerRequest }>(
   requests: readonly R[],
@@ -93,7 +97,7 @@ class BatchBuilder {
   constructor(context: BatchContext) {
     this.#context = context;
     this.#logTimeMs = Math.max(context.tip.logTimeMs, context.nowMs);
-    this.#idFloorMs = Math.max(context.tip.idFloorMs, this.#logTimeMs - limits.outcomesMsMax);
+    this.#idFloorMs = Math.max(context.tip.idFloorMs, context.idFloorMs);
   }
 
   /** The answer, or 'full' when the request belongs into the next batch. */
@@ -102,6 +106,7 @@ class BatchBuilder {
     if (known !== undefined) return known;
     const refusal = this.#refuseByTime(request.id);
     if (refusal !== undefined) return refusal;
+    if (this.#context.full !== undefined) return refused('OVERLOADED', this.#context.full);
     switch (request.kind) {
       case 'resolve':
         return this.#logTombstone(request.id, request.tombstone, 'resolved as never to commit');

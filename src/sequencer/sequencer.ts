@@ -1,7 +1,10 @@
 import type { CertificationIndex } from '../certification/certification-index.js';
 import { nonceBytes } from '../model/entry.js';
+import { fail, succeed, type Result } from '../model/errors.js';
 import { logPosition, type KeyspaceName, type NodeId } from '../model/ids.js';
 import { limits } from '../model/limits.js';
+import type { Retention } from '../model/retention.js';
+import { mintTransactionId } from '../model/transaction-id.js';
 import type { Fence, OrderedLog } from '../ordering/ordered-log.js';
 import { delay, every, type Cancel, type Runtime } from '../runtime/runtime.js';
 import type { KeyspaceStore } from '../storage/store.js';
@@ -12,7 +15,9 @@ import { buildBatch, type Answer, type LogTip } from './batch.js';
 import { CertifyStreams, type CertifyPeer } from './certify-streams.js';
 import { ClockGuard } from './clock-guard.js';
 import { disagreement } from './history-guard.js';
+import { markAfter, type Mark } from './mark.js';
 import { heartbeatOf, verdictOf, welcomeOf } from './messages-to-nodes.js';
+import { outcomeRoom } from './outcome-room.js';
 import { parseSubmission, requestBytes, type SequencerRequest } from './request.js';
 
 export interface SequencerPorts {
@@ -33,12 +38,14 @@ export interface SequencerPorts {
   readonly obstacle: () => string | undefined;
   /** Whether a node's clock has been compared with this one's. */
   readonly clockCompared: (node: NodeId) => boolean;
+  /** What the id floor follows; the entries are the concern of each node. */
+  readonly retention: Retention;
 }
 
 export type SequencerState =
   | { readonly kind: 'waiting'; readonly why: string }
   | { readonly kind: 'serving' }
-  /** For good: histories differ, and an operator must decide. */
+  /** For good: histories or states differ, and an operator must decide. */
   | { readonly kind: 'halted'; readonly why: string };
 
 interface Waiting {
@@ -64,6 +71,8 @@ export class Sequencer {
   #queueBytes = 0;
   #appending = false;
   #pumpIsDue = false;
+  /** Of those who wait for the mark that comes next. */
+  #marking: readonly ((marked: Result<Mark>) => void)[] = [];
   #term: { tip: LogTip; readonly fence: Fence; readonly index: CertificationIndex } | undefined;
   #stopped = false;
   /** What is under way; `stop` waits for it. */
@@ -76,7 +85,7 @@ export class Sequencer {
       welcome: () => this.#welcome(),
       onHello: (hello, peer) => {
         const why = disagreement(peer.node, hello, this.#ports.store);
-        if (why !== undefined) this.#halt(why);
+        if (why !== undefined) this.halt(why);
         peer.send(this.#heartbeat());
       },
       onMessage: (message, peer) => {
@@ -180,10 +189,32 @@ export class Sequencer {
     }
   }
 
-  #halt(why: string): void {
+  /** For good: what is being appended is finished, and nothing after it. */
+  halt(why: string): void {
     if (this.#isHalted()) return;
-    this.#ports.runtime.logger.error({ why }, 'histories differ: nobody may write');
+    this.#ports.runtime.logger.error({ why }, 'the nodes differ: nobody may write');
     this.#setState({ kind: 'halted', why });
+  }
+
+  /**
+   * Puts a mark into the log, between two batches; resolves when it is durable. Who asks while one waits shares that.
+   * SEQUENCER_UNAVAILABLE when this node does not sequence, or no longer; the mark may then be in the log all the same.
+   */
+  mark(): Promise<Result<Mark>> {
+    if (this.#state.kind !== 'serving') return Promise.resolve(this.#notMarked());
+    const marked = new Promise<Result<Mark>>((resolve) => (this.#marking = [...this.#marking, resolve]));
+    this.#pumpSoon();
+    return marked;
+  }
+
+  #notMarked(): Result<Mark> {
+    return fail('SEQUENCER_UNAVAILABLE', `no mark was put into the log: ${this.#whyNot()}`);
+  }
+
+  #tellMarked(marked: Result<Mark>): void {
+    const waiting = this.#marking;
+    this.#marking = [];
+    for (const tell of waiting) tell(marked);
   }
 
   #setState(state: SequencerState): void {
@@ -198,6 +229,7 @@ export class Sequencer {
     this.#queue = [];
     this.#queueBytes = 0;
     for (const waiting of queue) this.#refuse(waiting, 'SEQUENCER_UNAVAILABLE');
+    this.#tellMarked(this.#notMarked());
   }
 
   #refuse(
@@ -226,6 +258,10 @@ export class Sequencer {
     if (isFull) return this.#refuse(waiting, 'OVERLOADED');
     this.#queue.push(waiting);
     this.#queueBytes += bytes;
+    this.#pumpSoon();
+  }
+
+  #pumpSoon(): void {
     if (this.#appending || this.#pumpIsDue) return;
     this.#pumpIsDue = true;
     this.#ports.runtime.timers.soon(() => {
@@ -234,11 +270,14 @@ export class Sequencer {
     });
   }
 
-  /** One append at a time: while it is in flight the next batch gathers. */
+  /** One append at a time: while it is in flight the next batch gathers. Who stops to serve empties the queue. */
   async #pump(): Promise<void> {
     this.#appending = true;
     try {
-      while (this.#queue.length > 0 && this.#state.kind === 'serving') await this.#appendOne();
+      while (this.#hasWork()) {
+        if (this.#marking.length > 0) await this.#appendMark();
+        if (this.#queue.length > 0) await this.#appendOne();
+      }
     } catch (error) {
       this.#ports.runtime.logger.error({ error }, 'an append failed');
       this.#stepDown('the log failed');
@@ -247,16 +286,36 @@ export class Sequencer {
     }
   }
 
-  async #appendOne(): Promise<void> {
-    const { log, store, runtime } = this.#ports;
+  #hasWork(): boolean {
+    return this.#state.kind === 'serving' && (this.#queue.length > 0 || this.#marking.length > 0);
+  }
+
+  async #appendMark(): Promise<void> {
+    const { log, runtime, self } = this.#ports;
     const term = this.#term!;
     const clockProblem = this.#clock.whyNotGoOn();
     if (clockProblem !== undefined) return this.#stepDown(clockProblem);
+    const nowMs = runtime.clock.nowMs();
+    const mark = mintTransactionId(nowMs, runtime.random.bytes(10), self);
+    const { entry, tip } = markAfter(term.tip, nowMs, mark);
+    const outcome = await log.append(term.fence, logPosition(tip.position), entry);
+    if (outcome === 'deposed') return this.#stepDown('another sequencer has taken the role');
+    term.tip = tip;
+    this.#tellMarked(succeed({ mark, position: tip.position }));
+  }
+
+  async #appendOne(): Promise<void> {
+    const { log, store, runtime, retention } = this.#ports;
+    const term = this.#term!;
+    const clockProblem = this.#clock.whyNotGoOn();
+    if (clockProblem !== undefined) return this.#stepDown(clockProblem);
+    const nowMs = runtime.clock.nowMs();
     const batch = buildBatch(this.#queue, {
       tip: term.tip,
       index: term.index,
       outcome: (id) => store.outcome(id),
-      nowMs: runtime.clock.nowMs(),
+      nowMs,
+      ...outcomeRoom(store.kept, retention, term.tip, nowMs),
     });
     for (const { request } of batch.answers) this.#queueBytes -= requestBytes(request.request);
     this.#queue = this.#queue.slice(batch.answers.length);

@@ -3,6 +3,7 @@ import { begun } from '../../test/support/begun-store.js';
 import { eventually } from '../../test/support/eventually.js';
 import { CertificationIndex } from '../certification/certification-index.js';
 import { keyspaceName, nodeId, seqno } from '../model/ids.js';
+import { defaultRetention } from '../model/retention.js';
 import { EmbeddedLog } from '../ordering/embedded/embedded-log.js';
 import { silentLogger } from '../runtime/runtime.js';
 import { createSystemRuntime } from '../runtime/system/runtime.js';
@@ -43,6 +44,7 @@ it('a clock that jumps ahead while the index is warmed does not become log time'
     compare: 'reachable',
     obstacle: () => (aheadMs > 0 ? 'the clocks are apart' : undefined),
     clockCompared: () => true,
+    retention: defaultRetention,
   });
   sequencer.start();
   await eventually(() => expect(sequencer.state).toMatchObject({ why: expect.stringMatching(/clock/) }));

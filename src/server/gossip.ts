@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { uuidToBytes, type NodeId, type RegionId } from '../model/ids.js';
+import { uuidFromBytes, uuidToBytes, type KeyspaceId, type NodeId, type RegionId } from '../model/ids.js';
 import { limits, limitsFingerprint } from '../model/limits.js';
+import type { ToldByNode } from '../maintenance/told-by-node.js';
 import { every, type Cancel, type Runtime } from '../runtime/runtime.js';
 import type { KeyspaceService, PeerStatus } from '../transaction/service.js';
 import {
@@ -85,6 +86,16 @@ export class Gossip {
     }));
   }
 
+  /** What the other nodes last told of a keyspace, reached now or not; those that were never heard of are left out. */
+  told(name: string): ToldByNode[] {
+    const told: ToldByNode[] = [];
+    for (const { id, status } of this.#peers.values()) {
+      const keyspace = status?.keyspaces.find((one) => one.name === name);
+      if (keyspace !== undefined) told.push(toldOf(id, keyspace));
+    }
+    return told;
+  }
+
   /** Why this node must not lead: its clock is too far from those of the peers that it reaches. */
   obstacle(): string | undefined {
     for (const { node, reachable, clockSkewMs } of this.statuses()) {
@@ -167,12 +178,24 @@ export class Gossip {
   }
 }
 
+function toldOf(node: NodeId, keyspace: GossipStatus['keyspaces'][number]): ToldByNode {
+  const { keyspaceId, position, checkMark, checkPosition, checkHash } = keyspace;
+  const hash = checkHash.length === 0 ? undefined : Buffer.from(checkHash).toString('hex');
+  return {
+    node,
+    keyspaceId: keyspaceId.length === 0 ? undefined : (uuidFromBytes(keyspaceId) as KeyspaceId),
+    position,
+    check: checkMark === '' ? undefined : { mark: checkMark, position: checkPosition, hash },
+  };
+}
+
 /** What is told of one keyspace; `running` is undefined when its store is damaged. */
 export function statusOf(
   service: KeyspaceService,
   running: KeyspaceNode | undefined,
 ): GossipStatus['keyspaces'][number] {
   const { name, uuid, state, position, applied, epoch, detail } = service.status();
+  const check = running?.check.report;
   return {
     name,
     keyspaceId: uuid === undefined ? Buffer.alloc(0) : uuidToBytes(uuid),
@@ -183,5 +206,8 @@ export function statusOf(
     epoch,
     sequencing: running?.sequencing ?? false,
     detail: detail ?? '',
+    checkMark: check?.mark ?? '',
+    checkPosition: check?.position ?? 0,
+    checkHash: Buffer.from(check?.hash ?? '', 'hex'),
   };
 }

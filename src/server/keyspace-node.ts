@@ -1,7 +1,10 @@
 import { failure, type Failure } from '../model/errors.js';
 import { seqno, type KeyspaceName, type NodeId, type RegionId } from '../model/ids.js';
 import { limits } from '../model/limits.js';
-import { startExpiry } from '../maintenance/expiry.js';
+import type { Retention } from '../model/retention.js';
+import type { ConsistencyCheck } from '../maintenance/consistency-check.js';
+import { Maintenance } from '../maintenance/maintenance.js';
+import type { ToldByNode } from '../maintenance/told-by-node.js';
 import { EmbeddedLog } from '../ordering/embedded/embedded-log.js';
 import { EntryFeed } from '../replica/entry-feed.js';
 import { Follower } from '../replica/follower.js';
@@ -15,7 +18,7 @@ import type { KeyspaceStore } from '../storage/store.js';
 import type { KeyspaceContext } from '../transaction/context.js';
 import { LocalKeyspace } from '../transaction/keyspace-service.js';
 import { PendingCommits } from '../transaction/pending-commits.js';
-import type { KeyspaceStatus, ReplicaState } from '../transaction/service.js';
+import type { KeptStatus, KeyspaceStatus, ReplicaState } from '../transaction/service.js';
 import type { CertifyWelcome } from '../transport/messages.js';
 import type { PeerStream, PeerTransport } from '../transport/peer-transport.js';
 
@@ -33,6 +36,11 @@ export interface KeyspaceNodeOptions {
   readonly compare: 'reachable' | 'all';
   readonly obstacle: () => string | undefined;
   readonly clockCompared: (node: NodeId) => boolean;
+  readonly retention: Retention;
+  /** ms between two consistency checks of the schedule; 0: none. */
+  readonly checksEveryMs: number;
+  /** What the other nodes told of this keyspace. */
+  readonly told: () => readonly ToldByNode[];
 }
 
 /** Everything that one node runs for one keyspace, wired together. */
@@ -46,7 +54,7 @@ export class KeyspaceNode {
   readonly #log: EmbeddedLog | undefined;
   readonly #sequencer: Sequencer | undefined;
   readonly #follower: Follower | undefined;
-  readonly #stopExpiry: () => void;
+  readonly #maintenance: Maintenance;
   #draining = false;
 
   static async open(options: KeyspaceNodeOptions): Promise<KeyspaceNode> {
@@ -95,15 +103,36 @@ export class KeyspaceNode {
         compare,
         obstacle,
         clockCompared,
+        retention: options.retention,
       };
       this.#sequencer = new Sequencer({ ...ports, warmIndex: () => warmIndex(store) });
     } else
       this.#follower = new Follower({ keyspace: name, self, source: homeNode, store, transport, runtime });
-    this.#stopExpiry = startExpiry({ self, store, commits, runtime, isHome: () => this.sequencing });
+    this.#maintenance = this.#maintain();
+  }
+
+  #maintain(): Maintenance {
+    const { self, homeNode, nodes, retention, checksEveryMs, told, runtime } = this.#options;
+    const { store, commits } = this;
+    return new Maintenance({
+      ...{ self, nodes, store, commits, retention, told, runtime },
+      home: homeNode,
+      everyMs: checksEveryMs,
+      isHome: () => this.sequencing,
+      mark: () => (this.sequencing ? this.#sequencer?.mark() : undefined),
+      onWrong: (why) => {
+        this.#sequencer?.halt(why);
+        this.service.onStateChange();
+      },
+    });
   }
 
   get sequencing(): boolean {
     return this.#sequencer?.state.kind === 'serving';
+  }
+
+  get check(): ConsistencyCheck {
+    return this.#maintenance.check;
   }
 
   start(): void {
@@ -125,7 +154,7 @@ export class KeyspaceNode {
   }
 
   async stop(): Promise<void> {
-    this.#stopExpiry();
+    this.#maintenance.stop();
     this.service.stop();
     await Promise.all([this.#sequencer?.stop(), this.#follower?.stop(), this.#log?.close()]);
     this.link.stop();
@@ -153,14 +182,15 @@ export class KeyspaceNode {
       writable: serving && !this.#draining,
       openFeeds: this.service.openFeeds,
       join: undefined,
-      kept: undefined,
-      check: undefined,
+      kept: keptOf(store),
+      check: this.check.status,
     };
   }
 
   #state(): { readonly state: ReplicaState; readonly detail: string | undefined } {
     const { store } = this;
     if (store.damage !== undefined) return { state: 'damaged', detail: store.damage };
+    if (this.check.wrong !== undefined) return { state: 'inconsistent', detail: this.check.wrong.why };
     if (this.#draining) return { state: 'draining', detail: 'the node stops' };
     const following = this.#follower?.state;
     if (following !== undefined) {
@@ -186,11 +216,17 @@ export class KeyspaceNode {
       case 'inconsistent':
       case 'damaged': {
         const following = this.#follower?.state;
-        const since =
-          following?.kind === 'inconsistent' ? new Date(following.sinceMs).toISOString() : undefined;
-        const details = { state, ...(since === undefined ? {} : { since }) };
+        const sinceMs =
+          this.check.wrong?.sinceMs ?? (following?.kind === 'inconsistent' ? following.sinceMs : undefined);
+        const since = sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() };
+        const details = { state, ...since };
         return failure('NODE_INCONSISTENT', detail ?? 'the node stopped serving', { details });
       }
     }
   }
+}
+
+function keptOf({ kept, head }: KeyspaceStore): KeptStatus {
+  const { oldestPosition, entriesBytes, outcomes, outcomesBytes } = kept;
+  return { oldestPosition, entriesBytes, outcomes, outcomesBytes, idFloorMs: head.idFloorMs };
 }

@@ -105,6 +105,9 @@ export class MeridianNode implements NodeService {
       retention: this.#options.retention ?? defaultRetention,
       checksEveryMs: this.#options.checksEveryMs ?? 0,
       told: () => this.#gossip.told(name),
+      retention: this.#options.retention ?? defaultRetention,
+      checksEveryMs: this.#options.checksEveryMs ?? 0,
+      told: () => this.#gossip.told(name),
     });
     this.#keyspaces.set(name, opened);
   }

@@ -2,6 +2,7 @@ import { CertificationIndex } from '../../src/certification/certification-index.
 import { decodeEntry, zeroHash, type Entry } from '../../src/model/entry.js';
 import { epoch, seqno, type TransactionId } from '../../src/model/ids.js';
 import { keyFromText } from '../../src/model/keys.js';
+import { limits } from '../../src/model/limits.js';
 import type { LoggedOutcome } from '../../src/model/outcome.js';
 import {
   contentHashOf,
@@ -23,6 +24,8 @@ export interface Sequenced {
 export class SequencedLog {
   tip: LogTip;
   nowMs: number;
+  /** Why no outcome may be added. */
+  full: string | undefined;
   readonly outcomes = new Map<TransactionId, LoggedOutcome>();
   readonly #index: CertificationIndex;
 
@@ -41,7 +44,14 @@ export class SequencedLog {
       tip,
     } = buildBatch(
       requests.map((request) => ({ request })),
-      { tip: this.tip, index: this.#index, outcome: (id) => this.outcomes.get(id), nowMs: this.nowMs },
+      {
+        tip: this.tip,
+        index: this.#index,
+        outcome: (id) => this.outcomes.get(id),
+        nowMs: this.nowMs,
+        idFloorMs: Math.max(this.tip.idFloorMs, this.nowMs - limits.outcomesMsMax),
+        full: this.full,
+      },
     );
     this.tip = tip;
     const entry = bytes === undefined ? undefined : decodeEntry(bytes);
