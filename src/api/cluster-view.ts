@@ -40,9 +40,10 @@ function nodeView(peer: PeerStatus, tails: ReadonlyMap<string, number>): Record<
 /** A status as JSON shows it. */
 export function keyspaceView(status: KeyspaceStatus): Record<string, unknown> {
   const { name, uuid, home, log, epoch, sequencer, state, detail } = status;
-  const { applied, tail, position, stalenessMs, writable } = status;
+  const { applied, tail, position, stalenessMs, writable, join, kept, check } = status;
   return {
     ...{ name, uuid, home, log, epoch, sequencer, state, detail },
     ...{ applied, tail, position, stalenessMs, writable },
+    ...{ join, kept, check },
   };
 }

@@ -220,13 +220,16 @@ export interface KeyspaceStatus {
   readonly check: CheckStatus | undefined;
 }
 
+export const joinPhases = ['choosing-donor', 'copying', 'verifying', 'replaying', 'done'] as const;
+export type JoinPhase = (typeof joinPhases)[number];
+
 export interface JoinStatus {
   readonly by: 'entries' | 'snapshot';
   /** Why in this way; for the operator. */
   readonly why: string;
   /** The node that the copy or the entries come from. */
   readonly donor: NodeId | undefined;
-  readonly phase: 'choosing-donor' | 'copying' | 'verifying' | 'replaying' | 'done';
+  readonly phase: JoinPhase;
   /** Of rows received, and of all rows as the donor estimates them. */
   readonly bytes: number;
   readonly bytesTotal: number | undefined;

@@ -29,6 +29,7 @@ import type {
   TransactRequest,
   TransactionState,
 } from '../../src/transaction/service.js';
+import { FakeAdmin } from './http-fake-admin.js';
 import { FakeChangeFeed } from './fake-change-feed.js';
 
 export const fakeHistory = parseKeyspaceId('0e7a3f62-6c1b-4d0e-9f6e-2b9f1c0d5a11') as KeyspaceId;
@@ -292,6 +293,7 @@ export class FakeNode implements NodeService {
   readonly version = '0.1.0';
   readonly default = new FakeKeyspace('default');
   readonly eu = new FakeKeyspace('eu');
+  readonly admins = [this.default, this.eu].map((one) => new FakeAdmin(one.name, () => one.status()));
   draining = false;
   /** The minter of every id. */
   minter: { node: ReturnType<typeof nodeId>; httpAddress: string } | undefined;
@@ -300,8 +302,8 @@ export class FakeNode implements NodeService {
     return this.keyspaces().find((one) => one.name === name);
   }
 
-  admin(): undefined {
-    return undefined;
+  admin(name: string): FakeAdmin | undefined {
+    return this.admins.find((one) => one.name === name);
   }
 
   keyspaces(): readonly FakeKeyspace[] {

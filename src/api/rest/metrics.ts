@@ -1,7 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { Clock } from '../../runtime/runtime.js';
-import { replicaStates, type KeyspaceStatus, type NodeService } from '../../transaction/service.js';
+import {
+  joinPhases,
+  replicaStates,
+  type CheckStatus,
+  type KeyspaceService,
+  type KeyspaceStatus,
+  type NodeService,
+} from '../../transaction/service.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -66,8 +73,8 @@ export function observeRequests(app: FastifyInstance, clock: Clock, durations: R
 type DoneWithPayload = (error: Error | null, payload: unknown) => void;
 
 /** Gauges of every keyspace, read when they are asked for. */
-export function observeKeyspaces(node: NodeService, registry: Registry): void {
-  const gauge = (name: string, help: string, read: (status: KeyspaceStatus) => number | undefined): void => {
+export function observeKeyspaces(node: NodeService, registry: Registry, clock: Clock): void {
+  const gauge: AddGauge = (name, help, read) => {
     const made: Gauge<'keyspace'> = new Gauge({
       name: `meridian_keyspace_${name}`,
       help,
@@ -90,7 +97,54 @@ export function observeKeyspaces(node: NodeService, registry: Registry): void {
   gauge('staleness_seconds', 'Since this node last heard from the sequencer.', stalenessS);
   gauge('writable', '1 when a COMMIT would be taken.', (status) => Number(status.writable));
   gauge('open_feeds', 'Open change feeds on this node.', (status) => status.openFeeds);
-  observeStates(node, registry);
+  observeWhatIsKept(gauge, clock);
+  gauge('join_bytes', 'Received of the copy that this node joins by.', ({ join }) => join?.bytes);
+  gauge('join_total_bytes', 'Of that copy, as the donor estimates it.', ({ join }) => join?.bytesTotal);
+  gauge('join_bytes_per_second', 'Over the last seconds.', ({ join }) => join?.bytesPerSecond);
+  gauge(
+    'check_equal',
+    '1 when the last consistency check found this node and all others equal, 0 when it found a difference.',
+    ({ check }) => equality(check),
+  );
+  gauge(
+    'check_position',
+    'The log entry at which the last consistency check was made.',
+    ({ check }) => check?.position,
+  );
+  observeOneOf(registry, node, {
+    name: 'state',
+    values: replicaStates,
+    help: 'the state that the keyspace has on this node',
+    read: (status) => status.state,
+  });
+  observeOneOf(registry, node, {
+    name: 'join_phase',
+    label: 'phase',
+    values: joinPhases,
+    help: 'the phase of the join that this node is in, or was in last',
+    read: ({ join }) => join?.phase,
+  });
+}
+
+type AddGauge = (name: string, help: string, read: (status: KeyspaceStatus) => number | undefined) => void;
+
+function observeWhatIsKept(gauge: AddGauge, clock: Clock): void {
+  gauge('kept_entries_bytes', 'Log entries that this node keeps.', ({ kept }) => kept?.entriesBytes);
+  gauge('kept_oldest_position', 'The oldest of them.', ({ kept }) => kept?.oldestPosition);
+  gauge('kept_outcomes', 'Outcomes of transaction ids that this node keeps.', ({ kept }) => kept?.outcomes);
+  gauge('kept_outcomes_bytes', 'Their size.', ({ kept }) => kept?.outcomesBytes);
+  gauge(
+    'id_floor_age_seconds',
+    "How far back outcomes are surely kept, by this node's clock; absent while all are.",
+    ({ kept }) =>
+      kept === undefined || kept.idFloorMs === 0 ? undefined : (clock.nowMs() - kept.idFloorMs) / 1000,
+  );
+}
+
+/** Undefined while it is not known. */
+function equality(check: CheckStatus | undefined): number | undefined {
+  if (check?.verdict === 'equal') return 1;
+  return check?.verdict === 'differs' ? 0 : undefined;
 }
 
 function lagOf({ tail, applied }: KeyspaceStatus): number {
@@ -101,18 +155,36 @@ function stalenessS({ stalenessMs }: KeyspaceStatus): number | undefined {
   return stalenessMs === undefined ? undefined : stalenessMs / 1000;
 }
 
-function observeStates(node: NodeService, registry: Registry): void {
-  const made: Gauge<'keyspace' | 'state'> = new Gauge({
-    name: 'meridian_keyspace_state',
-    help: '1 for the state that the keyspace has on this node.',
-    labelNames: ['keyspace', 'state'],
+interface OneOf {
+  readonly name: string;
+  /** `name` when it is not given. */
+  readonly label?: string;
+  readonly values: readonly string[];
+  readonly help: string;
+  readonly read: (status: KeyspaceStatus) => string | undefined;
+}
+
+/** A series per value, of which one is 1; none where there is no value. */
+function observeOneOf(
+  registry: Registry,
+  node: NodeService,
+  { name, label = name, values, help, read }: OneOf,
+): void {
+  const show = (gauge: Gauge, service: KeyspaceService): void => {
+    const keyspace = service.name;
+    const current = read(service.status());
+    for (const value of values) {
+      if (current === undefined) gauge.remove({ keyspace, [label]: value });
+      else gauge.set({ keyspace, [label]: value }, Number(value === current));
+    }
+  };
+  const made: Gauge = new Gauge({
+    name: `meridian_keyspace_${name}`,
+    help: `1 for ${help}.`,
+    labelNames: ['keyspace', label],
     registers: [registry],
     collect: () => {
-      for (const service of node.keyspaces()) {
-        const current = service.status().state;
-        for (const state of replicaStates)
-          made.set({ keyspace: service.name, state }, Number(state === current));
-      }
+      for (const service of node.keyspaces()) show(made, service);
     },
   });
 }

@@ -15,7 +15,7 @@ export async function collectOpenApi(app: FastifyInstance, version: string): Pro
       openapi: '3.1.0',
       info: { title: 'Meridian HTTP API', version, description, license: { name: 'Apache-2.0' } },
       servers: [{ url: '/' }],
-      tags: ['keys', 'transactions', 'changes', 'cluster', 'health'].map((name) => ({ name })),
+      tags: ['keys', 'transactions', 'changes', 'cluster', 'admin', 'health'].map((name) => ({ name })),
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
       security: [{ bearer: [] }, {}],
     },

@@ -20,7 +20,8 @@ export function refuse(
   const subject = subjectOf(node, request);
   const outcome = outcomeOfRefusal(request, subject.service, failure);
   // Who is not let in learns nothing of a keyspace.
-  const about = failure.code === 'UNAUTHENTICATED' ? { ...subject, service: undefined } : subject;
+  const isOutside = failure.code === 'UNAUTHENTICATED' || failure.code === 'PERMISSION_DENIED';
+  const about = isOutside ? { ...subject, service: undefined } : subject;
   return sendProblem(reply, about, { ...failure, outcome }, status);
 }
 

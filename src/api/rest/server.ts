@@ -1,10 +1,9 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
-import { failure } from '../../model/errors.js';
 import { limits } from '../../model/limits.js';
 import type { Clock, Logger } from '../../runtime/runtime.js';
 import type { NodeService } from '../../transaction/service.js';
-import { bearerJudge } from '../auth/bearer.js';
+import { adminDoor, publicDoor, type Door } from '../auth/door.js';
 import { admit, Admission, type AdmissionOptions } from './admission.js';
 import { parseBytesAlone, parseJsonAlone } from './bodies.js';
 import { answerParserError, errorResponder, respondWithoutRoute } from './framework-errors.js';
@@ -12,6 +11,7 @@ import { observeKeyspaces, observeRequests, RequestDurations } from './metrics.j
 import { collectOpenApi, openApiRoute } from './openapi.js';
 import { plainReadsOf } from './plain-reads.js';
 import { refuse } from './refusals.js';
+import { adminRoutes } from './routes/admin.js';
 import { changesRoute } from './routes/changes.js';
 import { clusterRoute } from './routes/cluster.js';
 import { healthRoutes } from './routes/health.js';
@@ -28,6 +28,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Served without a token. */
     public?: boolean;
+    /** Served to who has an admin's token. */
+    admin?: boolean;
   }
 }
 
@@ -39,6 +41,8 @@ export interface HttpServerOptions {
   readonly clock: Clock;
   /** Bearer tokens that are let in; none: everyone is. */
   readonly tokens?: readonly string[];
+  /** Bearer tokens of the admin API; without them it is closed when there are `tokens`, and open when there are none. */
+  readonly adminTokens?: readonly string[];
   /** Where the metrics go; one of its own when undefined. */
   readonly registry?: Registry;
   /** How much is let in; by default as `limits` has it. */
@@ -74,11 +78,13 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   app.setErrorHandler(respond);
   parseJsonAlone(app);
   respondWithoutRoute(app, node);
-  const letsIn = bearerJudge(options.tokens ?? []);
-  requireToken(app, node, letsIn);
+  const { tokens = [], adminTokens = [] } = options;
+  const door = publicDoor({ tokens });
+  requireToken(app, node, { door, admin: adminDoor({ tokens, adminTokens }) });
+  const letsIn = (authorization: string | undefined): boolean => door(authorization) === undefined;
   const durations = new RequestDurations(registry);
   observeRequests(app, clock, durations);
-  observeKeyspaces(node, registry);
+  observeKeyspaces(node, registry, clock);
   await collectOpenApi(app, node.version);
   await registerRoutes(app, node, registry);
   const answersFirst = plainReadsOf(app, { node, letsIn, durations, clock });
@@ -102,6 +108,7 @@ async function registerRoutes(app: FastifyInstance, node: NodeService, registry:
     transactionBatchRoutes(json, node);
     keyspaceRoutes(json, node);
     clusterRoute(json, node);
+    adminRoutes(json, node);
     healthRoutes(json, node);
     metricsRoute(json, registry);
     openApiRoute(json);
@@ -112,10 +119,13 @@ async function registerRoutes(app: FastifyInstance, node: NodeService, registry:
 function requireToken(
   app: FastifyInstance,
   node: NodeService,
-  letsIn: (authorization: string | undefined) => boolean,
+  { door, admin }: { readonly door: Door; readonly admin: Door },
 ): void {
   app.addHook('onRequest', (request, reply, done) => {
-    if (request.routeOptions.config?.public === true || letsIn(request.headers.authorization)) return done();
-    refuse(reply, node, failure('UNAUTHENTICATED', 'a bearer token is required'));
+    const { config } = request.routeOptions;
+    if (config?.public === true) return done();
+    const refused = (config?.admin === true ? admin : door)(request.headers.authorization);
+    if (refused === undefined) return done();
+    refuse(reply, node, refused);
   });
 }

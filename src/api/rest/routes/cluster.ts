@@ -4,7 +4,7 @@ import type { NodeService } from '../../../transaction/service.js';
 import { clusterView } from '../../cluster-view.js';
 import { sendJson } from '../answers.js';
 import { responses } from '../documentation.js';
-import { keyspaceStatusSchema } from './keyspaces.js';
+import { keyspaceStatusSchema } from '../keyspace-schemas.js';
 
 const strict = { additionalProperties: false } as const;
 

@@ -1,35 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { succeed } from '../../../model/errors.js';
-import { replicaStates, type NodeService } from '../../../transaction/service.js';
+import type { NodeService } from '../../../transaction/service.js';
 import { keyspaceView } from '../../cluster-view.js';
 import { sendJson } from '../answers.js';
 import { keyspaceErrors, pathParameters, responses } from '../documentation.js';
 import { onKeyspace, type KeyspacePath, type KeyspaceRoute } from '../exchange.js';
+import { keyspaceStatusSchema } from '../keyspace-schemas.js';
 import { gtidText } from '../schemas.js';
-
-export const keyspaceStatusSchema = Type.Object(
-  {
-    name: Type.String(),
-    uuid: Type.Optional(Type.String({ description: 'Absent before its history begins.' })),
-    home: Type.String(),
-    log: Type.Enum(['embedded', 'etcd', 'memory']),
-    epoch: Type.Integer(),
-    sequencer: Type.Optional(
-      Type.String({ description: 'The node that sequences, as far as this one knows.' }),
-    ),
-    state: Type.Enum([...replicaStates]),
-    detail: Type.Optional(Type.String()),
-    applied: Type.Integer({ description: 'The last seqno in this node.' }),
-    tail: Type.Integer({ description: 'The last seqno of the log that this node knows of.' }),
-    position: Type.Integer({ description: 'The last log entry in this node.' }),
-    stalenessMs: Type.Optional(
-      Type.Number({ description: 'Since this node last heard from the sequencer.' }),
-    ),
-    writable: Type.Boolean(),
-  },
-  { additionalProperties: false },
-);
 
 const hashSchema = Type.Object(
   { hash: Type.String({ description: 'SHA-256, hexadecimal.' }), keys: Type.Integer(), gtid: gtidText },
