@@ -20,6 +20,11 @@ class Node {
   readonly time = new ManualTime();
   readonly sent: Submission[] = [];
   readonly outcomes = new Map<TransactionId, LoggedOutcome>();
+  /** The last seqno that the store has applied, and why it cannot be read now. */
+  readonly store: { head: { seqno: number }; halted: string | undefined } = {
+    head: { seqno: 6 },
+    halted: undefined,
+  };
   readonly link = {
     serving: true,
     status: { whyNot: 'cut off' },
@@ -29,10 +34,10 @@ class Node {
   #applied: AppliedListener = () => {};
 
   constructor() {
-    const store = {
+    const store = Object.assign(this.store, {
       outcome: (of: TransactionId) => this.outcomes.get(of),
       onApplied: (listener: AppliedListener) => void (this.#applied = listener),
-    };
+    });
     const random = { bytes: (count: number) => Buffer.alloc(count), fraction: () => 0 };
     const runtime = { ...this.time, random, logger: silentLogger };
     this.commits = new PendingCommits(
@@ -97,6 +102,33 @@ describe('a commit', () => {
     await nextTurn();
     expect(told.settled).toMatchObject({ kind: 'logged', outcome: committed });
     expect(node.commits.size).toBe(0);
+  });
+
+  it('that committed before, and whose outcome this node no longer keeps, has an unknown outcome: it does not wait', async () => {
+    const node = new Node();
+    node.store.head.seqno = 7;
+    const told = node.submit(id(1), { mayBeRetry: true });
+    node.verdict(id(1), { kind: 'committed', seqno: 7 });
+    await nextTurn();
+    expect(told.settled).toMatchObject({ kind: 'refused', code: 'TRANSACTION_ID_TOO_OLD', certain: false });
+    expect(node.commits.size).toBe(0);
+  });
+
+  it('that is told to have committed while the store cannot be read is asked for again', async () => {
+    const node = new Node();
+    const told = node.submit(id(1), { mayBeRetry: true });
+    node.store.head.seqno = 7;
+    node.store.halted = 'a batch failed';
+    node.verdict(id(1), { kind: 'committed', seqno: 7 });
+    await nextTurn();
+    expect(told.settled).toBeUndefined();
+    node.store.halted = undefined;
+    node.outcomes.set(id(1), committed);
+    node.time.advance(1000);
+    expect(node.sent).toHaveLength(2);
+    node.verdict(id(1), { kind: 'committed', seqno: 7 });
+    await nextTurn();
+    expect(told.settled).toMatchObject({ kind: 'logged', outcome: committed });
   });
 
   it('of an id whose outcome is here is answered by that, and nothing is sent', async () => {

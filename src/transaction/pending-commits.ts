@@ -104,7 +104,7 @@ export class PendingCommits implements LinkListener {
     if (pending === undefined) return;
     switch (verdict.kind) {
       case 'committed':
-        return;
+        return this.#onCommitted(pending, seqno(verdict.seqno));
       case 'aborted':
         return this.#onAborted(pending, verdict);
       case 'refused':
@@ -175,6 +175,17 @@ export class PendingCommits implements LinkListener {
     return { kind: 'reused', seqno: outcome.kind === 'committed' ? outcome.seqno : undefined };
   }
 
+  /** Its entry tells the outcome; unless that was applied before, and the outcome may be kept here no longer. */
+  #onCommitted(pending: Pending, at: Seqno): void {
+    if (at > this.#store.head.seqno) return;
+    if (this.#store.halted !== undefined || this.#store.damage !== undefined)
+      return this.#submitLater(pending);
+    const outcome = this.#store.outcome(pending.id);
+    if (outcome !== undefined) return this.#end(pending, this.#judgeLogged(outcome, pending.contentHash));
+    const detail = `the id committed as seqno ${at}, and this node no longer keeps its outcome`;
+    this.#end(pending, { kind: 'refused', code: 'TRANSACTION_ID_TOO_OLD', detail, certain: false });
+  }
+
   #onAborted(pending: Pending, verdict: Verdict): void {
     const outcome = abortOf(verdict, pending.contentHash);
     if (verdict.tombstone) this.#end(pending, { kind: 'logged', outcome, committed: undefined });
@@ -189,16 +200,17 @@ export class PendingCommits implements LinkListener {
       return this.#end(pending, { kind: 'reused', seqno: at });
     }
     const mayPass = code === 'OVERLOADED' || code === 'SEQUENCER_UNAVAILABLE';
-    if (mayPass && pending.tombstoneOnly) {
-      if (pending.resubmitIsDue) return;
-      pending.resubmitIsDue = true;
-      this.#runtime.timers.after(resubmitMs, () => {
-        pending.resubmitIsDue = false;
-        if (this.#pending.get(pending.id) === pending && this.#link.serving) this.#send(pending);
-      });
-      return;
-    }
+    if (mayPass && pending.tombstoneOnly) return this.#submitLater(pending);
     this.#end(pending, { kind: 'refused', code, detail: verdict.detail, certain: !pending.tombstoneOnly });
+  }
+
+  #submitLater(pending: Pending): void {
+    if (pending.resubmitIsDue) return;
+    pending.resubmitIsDue = true;
+    this.#runtime.timers.after(resubmitMs, () => {
+      pending.resubmitIsDue = false;
+      if (this.#pending.get(pending.id) === pending && this.#link.serving) this.#send(pending);
+    });
   }
 
   #end(pending: Pending, settled: Settled): void {
