@@ -185,6 +185,23 @@ describe('time', () => {
   });
 });
 
+describe('where no outcome may be added', () => {
+  it('what is new is refused as overload, with the bound; known ids are answered, and too old ones too old', () => {
+    const sequenced = logWithWinner();
+    sequenced.full = 'above their bound of 7 bytes';
+    const { answers, entry } = sequenced.batch(
+      certify(id(1), { retry: true }),
+      certify(id(2)),
+      resolution(id(3)),
+      certify(idAt(nowMs - limits.outcomesMsMax - 1)),
+    );
+    const refused = { kind: 'refused', code: 'OVERLOADED', detail: 'above their bound of 7 bytes' };
+    const tooOld = { kind: 'refused', code: 'TRANSACTION_ID_TOO_OLD' };
+    expect(answers).toMatchObject([{ kind: 'committed', fresh: false }, refused, refused, tooOld]);
+    expect(entry).toBeUndefined();
+  });
+});
+
 describe('the snapshot', () => {
   it('ahead of the log is of another history; the id stays free', () => {
     const sequenced = log();
