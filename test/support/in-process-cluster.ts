@@ -8,6 +8,7 @@ import {
   type NodeId,
   type RegionId,
 } from '../../src/model/ids.js';
+import { defaultRetention, type Retention } from '../../src/model/retention.js';
 import { initHistory } from '../../src/ordering/embedded/init-history.js';
 import { silentLogger, type Logger, type Runtime } from '../../src/runtime/runtime.js';
 import { createSystemRuntime } from '../../src/runtime/system/runtime.js';
@@ -34,6 +35,8 @@ export interface ClusterOptions {
   /** Whether the home's history is begun. */
   readonly init?: boolean;
   readonly logger?: Logger;
+  readonly retention?: Retention;
+  readonly checksEveryMs?: number;
 }
 
 const name = keyspaceName('default');
@@ -112,6 +115,8 @@ export class InProcessCluster {
         { name, home: this.#regionOf(this.home), homeNode: nodeId(this.home), place: this.place(node) },
       ],
       compare: this.#options.compare ?? 'reachable',
+      retention: this.#options.retention ?? defaultRetention,
+      checksEveryMs: this.#options.checksEveryMs ?? 0,
       transport: this.network.transport(nodeId(node)),
       runtime: { ...this.runtime, clock: { ...clock, nowMs: () => clock.nowMs() + offsetMs() } },
     });
