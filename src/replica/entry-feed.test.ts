@@ -120,7 +120,7 @@ it('an entry that is applied in the very turn in which the follower has caught u
   const store = {
     head,
     oldestPosition: 0,
-    chainHashAt: () => undefined,
+    chainHashAt: () => Buffer.alloc(32),
     onApplied: (added: AppliedListener) => {
       listener = added;
       return () => undefined;

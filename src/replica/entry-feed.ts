@@ -1,4 +1,4 @@
-import { logPosition, uuidToBytes } from '../model/ids.js';
+import { logPosition, uuidFromBytes, uuidToBytes } from '../model/ids.js';
 import { limits } from '../model/limits.js';
 import { every, type Runtime } from '../runtime/runtime.js';
 import type { AppliedEntry, KeyspaceStore } from '../storage/store.js';
@@ -25,6 +25,8 @@ export class EntryFeed {
   readonly #store: KeyspaceStore;
   readonly #runtime: Runtime;
   readonly #followers = new Set<FollowerStream>();
+  /** Why each node was refused last: it asks again every second, and is logged once. */
+  readonly #refused = new Map<string, string>();
   readonly #unsubscribe: () => void;
 
   constructor(store: KeyspaceStore, runtime: Runtime) {
@@ -49,9 +51,10 @@ export class EntryFeed {
     };
     stream.send(encodeEntriesFromSource(welcome));
     if (refused !== undefined) {
-      this.#runtime.logger.warn({ follower: hello.node, refused }, 'a follower is refused');
+      this.#logRefusal(hello, refused);
       return stream.close(refused);
     }
+    this.#refused.delete(hello.node);
     const follower = new FollowerStream(stream, hello, this.#store, this.#runtime);
     this.#followers.add(follower);
     follower.start(() => this.#followers.delete(follower));
@@ -66,15 +69,27 @@ export class EntryFeed {
     for (const follower of this.#followers) follower.close('the node stops');
   }
 
+  #logRefusal({ node, keyspaceId, nextPosition }: EntriesHello, refused: string): void {
+    if (this.#refused.get(node) === refused) return;
+    this.#refused.set(node, refused);
+    const history = keyspaceId.length === 0 ? undefined : uuidFromBytes(keyspaceId);
+    const replaced = this.#store.replaced.some((one) => one.keyspaceId === history);
+    const fields = { follower: node, refused, history, nextPosition, replaced };
+    this.#runtime.logger.warn(fields, 'a follower is refused');
+  }
+
+  /** What cannot be compared is no proof that histories differ, and no licence to go on either. */
   #refusal(hello: EntriesHello): string | undefined {
     const { head } = this.#store;
     if (head.keyspaceId === undefined) return 'NODE_NOT_READY';
     if (hello.keyspaceId.length > 0 && !uuidToBytes(head.keyspaceId).equals(hello.keyspaceId))
       return 'HISTORY_MISMATCH';
     if (hello.nextPosition > head.position + 1) return 'HISTORY_MISMATCH';
-    if (hello.nextPosition < this.#store.oldestPosition) return 'CHANGES_TOO_OLD';
     const hash = this.#store.chainHashAt(hello.nextPosition - 1);
-    return hash === undefined || hash.equals(hello.hash) ? undefined : 'HISTORY_MISMATCH';
+    if (hash?.equals(hello.hash) === false) return 'HISTORY_MISMATCH';
+    return hash === undefined || hello.nextPosition < this.#store.oldestPosition
+      ? 'CHANGES_TOO_OLD'
+      : undefined;
   }
 }
 

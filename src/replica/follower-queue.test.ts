@@ -49,6 +49,7 @@ function slowFollower() {
     store: { head, apply } as unknown as KeyspaceStore,
     transport,
     runtime: createSystemRuntime(silentLogger),
+    takeSnapshot: () => {},
   });
   follower.start();
   const say = (message: EntriesFromSource): void => listener(encodeEntriesFromSource(message));

@@ -66,6 +66,7 @@ it.each(['lost', 'written'] as const)(
       store,
       transport,
       runtime,
+      takeSnapshot: () => {},
     });
     follower.start();
     time.advance(1);
@@ -103,6 +104,7 @@ it('leaves a silent stream when it is told that the source has begun anew', asyn
     store,
     transport: source.transport,
     runtime: { ...time, random, logger: silentLogger },
+    takeSnapshot: () => {},
   });
   follower.start();
   time.advance(1000);

@@ -27,6 +27,23 @@ export interface FollowerPorts {
   readonly store: KeyspaceStore;
   readonly transport: PeerTransport;
   readonly runtime: Runtime;
+  /** Entries alone cannot bring this store to the source, or not soon. Called once; the follower then does nothing more. */
+  readonly takeSnapshot: (why: string) => void;
+}
+
+/** The last time that this store was behind its source, and how it comes up to it from entries. */
+export interface CatchUp {
+  /** For the operator. */
+  readonly why: string;
+  /** Of entries received since. */
+  readonly bytes: number;
+  /** Wall clock, ms. */
+  readonly startedMs: number;
+  /** ms that it took; so far, while it is under way. */
+  readonly tookMs: number;
+  readonly done: boolean;
+  /** Of this follower. */
+  readonly isFirst: boolean;
 }
 
 const redialMsMin = 100;
@@ -48,6 +65,9 @@ export class Follower {
   #welcomed = false;
   #tail = { position: -1, seqno: 0 };
   #state: FollowState;
+  #catchUp:
+    | (Omit<CatchUp, 'tookMs' | 'done'> & { bytes: number; endMs: number | undefined; beganMs: number })
+    | undefined;
   #stopped = false;
 
   constructor(ports: FollowerPorts) {
@@ -63,6 +83,13 @@ export class Follower {
   /** The source's durable tail as last heard. */
   get tail(): { readonly position: number; readonly seqno: number } {
     return this.#tail;
+  }
+
+  get catchUp(): CatchUp | undefined {
+    if (this.#catchUp === undefined) return undefined;
+    const { beganMs, endMs, ...known } = this.#catchUp;
+    const tookMs = (endMs ?? this.#ports.runtime.clock.monotonicMs()) - beganMs;
+    return { ...known, tookMs, done: endMs !== undefined };
   }
 
   start(): void {
@@ -115,6 +142,7 @@ export class Follower {
       this.#tail = message;
       return this.#judgeLag();
     }
+    this.#noteBytes(message.entries);
     for (const entry of message.entries) {
       this.#queue.push(entry);
       this.#queueBytes += entry.length;
@@ -125,12 +153,21 @@ export class Follower {
 
   #onWelcome(welcome: EntriesWelcome): void {
     this.#redialMs = redialMsMin;
+    const { store, source } = this.#ports;
+    const { head } = store;
     if (welcome.refused === '') {
+      const missing = welcome.position - head.position;
+      if (head.position < 0 && missing > limits.joinByEntriesMax)
+        return this.#leaveToSnapshot(`the store is empty and ${source} has ${missing} entries`);
       this.#welcomed = true;
       this.#tail = welcome;
+      if (missing > 0) this.#beginCatchUp(`${missing} entries behind ${source}, which keeps them all`);
       return this.#judgeLag();
     }
-    const { head } = this.#ports.store;
+    if (welcome.refused === 'CHANGES_TOO_OLD')
+      return this.#leaveToSnapshot(
+        `position ${head.position + 1} is next here, and ${source} keeps it no longer`,
+      );
     const isSameHistory =
       head.keyspaceId !== undefined && uuidToBytes(head.keyspaceId).equals(welcome.keyspaceId);
     // Of one history, who is ahead of the log goes on serving what was committed: it is the log that was set back.
@@ -138,6 +175,26 @@ export class Follower {
     if (welcome.refused === 'HISTORY_MISMATCH' && !isAhead) {
       this.#inconsistent(`${this.#ports.source} refuses to be followed: the histories differ`);
     } else this.#redialMs = redialMsMax;
+  }
+
+  #leaveToSnapshot(why: string): void {
+    this.#stopped = true;
+    this.#state = { kind: 'joining', detail: why };
+    this.#stream?.close('this node takes a snapshot');
+    this.#ports.takeSnapshot(why);
+  }
+
+  #beginCatchUp(why: string): void {
+    const { clock, logger } = this.#ports.runtime;
+    logger.info({ why }, 'this node catches up from entries');
+    const [startedMs, beganMs] = [clock.nowMs(), clock.monotonicMs()];
+    const isFirst = this.#catchUp === undefined;
+    this.#catchUp = { why, bytes: 0, startedMs, isFirst, beganMs, endMs: undefined };
+  }
+
+  #noteBytes(entries: readonly Uint8Array[]): void {
+    if (this.#catchUp === undefined || this.#catchUp.endMs !== undefined) return;
+    for (const entry of entries) this.#catchUp.bytes += entry.length;
   }
 
   async #applyQueue(): Promise<void> {
@@ -209,8 +266,10 @@ export class Follower {
     if (this.#state.kind === 'inconsistent' || !this.#welcomed) return;
     const lag = this.#tail.position - this.#ports.store.head.position;
     const limit = this.#state.kind === 'synced' ? lagEntriesMax : 0;
-    if (lag <= limit) this.#state = { kind: 'synced' };
-    else {
+    if (lag <= limit) {
+      this.#state = { kind: 'synced' };
+      if (this.#catchUp !== undefined) this.#catchUp.endMs ??= this.#ports.runtime.clock.monotonicMs();
+    } else {
       const detail = `${lag} entries behind ${this.#ports.source}`;
       this.#state = { kind: this.#state.kind === 'joining' ? 'joining' : 'catching-up', detail };
     }

@@ -1,17 +1,22 @@
+import { zeroHash } from '../model/entry.js';
 import { uuidFromBytes, uuidToBytes, type NodeId, type TransactionId } from '../model/ids.js';
 import { limits } from '../model/limits.js';
 import type { Runtime } from '../runtime/runtime.js';
-import type { KeyspaceStore } from '../storage/store.js';
+import type { Head, KeyspaceStore } from '../storage/store.js';
 import {
   decodeCertifyFromSequencer,
   encodeCertifyFromNode,
   type CertifyFromSequencer,
+  type CertifyHello,
   type CertifyWelcome,
   type Submission,
   type Verdict,
 } from '../transport/messages.js';
 import type { PeerStream } from '../transport/peer-transport.js';
 import { readMessages } from '../transport/read-messages.js';
+import { SeenLog, type Tail } from './seen-log.js';
+
+export type { Tail } from './seen-log.js';
 
 export interface LinkListener {
   onVerdict(id: TransactionId, verdict: Verdict): void;
@@ -30,8 +35,6 @@ export interface LinkStatus {
   readonly tail: { readonly position: number; readonly seqno: number };
 }
 
-export type Tail = { readonly position: number; readonly seqno: number };
-
 const batchBytesMax = limits.peerMessageBytesMax / 2;
 
 /** A node's end of the certify stream that its keyspace's sequencer keeps open to it. */
@@ -39,23 +42,25 @@ export class SequencerLink {
   readonly #self: NodeId;
   readonly #store: KeyspaceStore;
   readonly #runtime: Runtime;
+  readonly #seen: SeenLog;
   #listener: LinkListener = { onVerdict: () => {}, onServing: () => {} };
   #stream: PeerStream | undefined;
   #sequencer: NodeId | undefined;
-  #epoch = 0;
+  /** The sequencer's history, when it is not that of this node's copy: nothing is submitted to it. */
+  #foreign: string | undefined;
   #serving = false;
   #whyNot: string | undefined;
   #lastHeardMs: number | undefined;
-  #tail: Tail = { position: -1, seqno: 0 };
   #outbox: Submission[] = [];
   #sendIsDue = false;
   #tailRequest = 0;
   #tailAsked = new Map<number, (tail: Tail | undefined) => void>();
 
-  constructor(self: NodeId, store: KeyspaceStore, runtime: Runtime) {
+  constructor(self: NodeId, store: KeyspaceStore, runtime: Runtime, seen: SeenLog = new SeenLog()) {
     this.#self = self;
     this.#store = store;
     this.#runtime = runtime;
+    this.#seen = seen;
   }
 
   set listener(listener: LinkListener) {
@@ -65,11 +70,11 @@ export class SequencerLink {
   get status(): LinkStatus {
     return {
       sequencer: this.#sequencer,
-      epoch: this.#epoch,
+      epoch: this.#seen.epoch,
       serving: this.#serving,
       whyNot: this.#serving ? undefined : (this.#whyNot ?? 'no sequencer has connected to this node'),
       lastHeardMs: this.#lastHeardMs,
-      tail: this.#tail,
+      tail: this.#seen.tail,
     };
   }
 
@@ -85,19 +90,20 @@ export class SequencerLink {
 
   /**
    * A sequencer has opened a stream and its welcome has been read. One of a lower epoch than the last is refused; it is told
-   * what this node knows all the same, since it may be a home whose log was set back.
+   * what this node knows all the same, since it may be a home whose log was set back. One of another history is listened to.
    */
   accept(stream: PeerStream, welcome: CertifyWelcome): void {
-    if (welcome.epoch < this.#epoch) {
+    const foreign = this.#historyBesideOurs(welcome);
+    if (foreign === undefined && !this.#seen.accepts(welcome)) {
       this.#sendHello(stream);
-      return stream.close(`a sequencer of epoch ${this.#epoch} was here before`);
+      return stream.close(`a sequencer of epoch ${this.#seen.epoch} was here before`);
     }
     const older = this.#stream;
     if (older !== undefined) this.#lost('replaced by a newer stream');
     older?.close('replaced by a newer stream');
     this.#stream = stream;
     this.#sequencer = welcome.node as NodeId;
-    this.#epoch = welcome.epoch;
+    this.#foreign = foreign;
     this.#heard({ position: welcome.tailPosition, seqno: welcome.tailSeqno });
     const take = (message: CertifyFromSequencer): void => this.#onMessage(message, stream);
     readMessages(stream, decodeCertifyFromSequencer, take, this.#runtime.logger);
@@ -107,13 +113,15 @@ export class SequencerLink {
     this.#sendHello(stream);
   }
 
+  #historyBesideOurs({ keyspaceId }: CertifyWelcome): string | undefined {
+    const ours = this.#store.head.keyspaceId;
+    const theirs = uuidFromBytes(keyspaceId);
+    const isNone = keyspaceId.every((byte) => byte === 0);
+    return ours === undefined || isNone || ours === theirs ? undefined : theirs;
+  }
+
   #sendHello(stream: PeerStream): void {
-    const { head } = this.#store;
-    const keyspaceId = head.keyspaceId === undefined ? Buffer.alloc(0) : uuidToBytes(head.keyspaceId);
-    const position = Math.max(0, head.position);
-    const seen = { seenEpoch: this.#epoch, seenPosition: Math.max(0, this.#tail.position) };
-    const place = { keyspaceId, position, hash: head.chainHash };
-    stream.send(encodeCertifyFromNode({ type: 'hello', node: this.#self, ...place, ...seen }));
+    stream.send(encodeCertifyFromNode(helloOf(this.#self, this.#store.head, this.#seen)));
   }
 
   /** Hands submissions of one turn to the sequencer in one message. Dropped when the stream closes before. */
@@ -173,7 +181,8 @@ export class SequencerLink {
         return;
       case 'heartbeat':
         this.#heard(message);
-        this.#setServing(message.serving, message.whyNot);
+        if (this.#foreign === undefined) this.#setServing(message.serving, message.whyNot);
+        else this.#setServing(false, message.whyNot || `the sequencer has another history, ${this.#foreign}`);
         return;
       case 'welcome':
         return stream.close('a second welcome');
@@ -182,7 +191,7 @@ export class SequencerLink {
 
   #heard(tail: Tail): void {
     this.#lastHeardMs = this.#runtime.clock.monotonicMs();
-    if (tail.position >= this.#tail.position) this.#tail = { position: tail.position, seqno: tail.seqno };
+    if (this.#foreign === undefined) this.#seen.heard(tail);
   }
 
   #setServing(serving: boolean, whyNot: string): void {
@@ -210,6 +219,19 @@ export class SequencerLink {
     this.#outbox = [];
     this.#setServing(false, why);
   }
+}
+
+/** What a node says first to a sequencer: what it holds of the keyspace, none when `head` is undefined, and what it has seen. */
+export function helloOf(self: NodeId, head: Head | undefined, seen: SeenLog): CertifyHello {
+  return {
+    type: 'hello',
+    node: self,
+    keyspaceId: head?.keyspaceId === undefined ? Buffer.alloc(0) : uuidToBytes(head.keyspaceId),
+    position: Math.max(0, head?.position ?? 0),
+    hash: head?.chainHash ?? zeroHash,
+    seenEpoch: seen.epoch,
+    seenPosition: Math.max(0, seen.tail.position),
+  };
 }
 
 /** What a submission takes in a message, roughly, in bytes. */

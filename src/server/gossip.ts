@@ -3,7 +3,7 @@ import { uuidFromBytes, uuidToBytes, type KeyspaceId, type NodeId, type RegionId
 import { limits, limitsFingerprint } from '../model/limits.js';
 import type { ToldByNode } from '../maintenance/told-by-node.js';
 import { every, type Cancel, type Runtime } from '../runtime/runtime.js';
-import type { KeyspaceService, PeerStatus } from '../transaction/service.js';
+import type { PeerStatus } from '../transaction/service.js';
 import {
   decodeGossipMessage,
   encodeGossipMessage,
@@ -12,7 +12,8 @@ import {
 } from '../transport/messages.js';
 import type { PeerStream, PeerTransport } from '../transport/peer-transport.js';
 import { readMessages } from '../transport/read-messages.js';
-import type { KeyspaceNode } from './keyspace-node.js';
+import type { PeerCopy } from './donors.js';
+import type { KeyspaceHost } from './keyspace-host.js';
 
 export interface GossipPorts {
   readonly self: NodeId;
@@ -84,6 +85,15 @@ export class Gossip {
         detail: one.detail === '' ? undefined : one.detail,
       })),
     }));
+  }
+
+  /** Of each other node: whether it can be reached, and what it last said of a keyspace. */
+  copies(name: string): PeerCopy[] {
+    const saidBy = (node: NodeId): PeerCopy['said'] =>
+      this.#peers.get(node)?.status?.keyspaces.find((one) => one.name === name);
+    return this.statuses().map(({ node, region, reachable, roundTripMs }) => {
+      return { node, region, reachable, roundTripMs, said: saidBy(node) };
+    });
   }
 
   /** What the other nodes last told of a keyspace, reached now or not; those that were never heard of are left out. */
@@ -189,22 +199,19 @@ function toldOf(node: NodeId, keyspace: GossipStatus['keyspaces'][number]): Told
   };
 }
 
-/** What is told of one keyspace; `running` is undefined when its store is damaged. */
-export function statusOf(
-  service: KeyspaceService,
-  running: KeyspaceNode | undefined,
-): GossipStatus['keyspaces'][number] {
+/** What is told of one keyspace. */
+export function statusOf({ service, node, held }: KeyspaceHost): GossipStatus['keyspaces'][number] {
   const { name, uuid, state, position, applied, epoch, detail } = service.status();
-  const check = running?.check.report;
+  const check = node?.check.report;
   return {
     name,
     keyspaceId: uuid === undefined ? Buffer.alloc(0) : uuidToBytes(uuid),
     state,
     position: Math.max(0, position),
     seqno: applied,
-    hash: running?.store.head.chainHash ?? Buffer.alloc(0),
+    hash: held?.chainHash ?? Buffer.alloc(0),
     epoch,
-    sequencing: running?.sequencing ?? false,
+    sequencing: node?.sequencing ?? false,
     detail: detail ?? '',
     checkMark: check?.mark ?? '',
     checkPosition: check?.position ?? 0,

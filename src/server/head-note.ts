@@ -1,8 +1,9 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { Logger } from '../runtime/runtime.js';
-import type { Head } from '../storage/store.js';
+import { Turns } from '../storage/turns.js';
+import type { Head, ReplacedHistory } from '../storage/store.js';
 
-interface NotedHead {
+export interface NotedHead {
   readonly keyspaceId: string;
   readonly position: number;
   readonly hash: string;
@@ -14,6 +15,7 @@ interface NotedHead {
  */
 export class HeadNote {
   readonly #file: string;
+  readonly #turns = new Turns();
   #written = '';
   #writing = false;
   /** What was noted when the store was found to stand behind it or elsewhere. */
@@ -24,9 +26,10 @@ export class HeadNote {
   }
 
   /** Why the store cannot be trusted to be the newest, or undefined. A missing note says nothing. */
-  async suspicion(head: Head): Promise<string | undefined> {
-    const noted = await this.#read();
-    const suspicion = noted === undefined ? undefined : suspicionOf(noted, head);
+  async suspicion(head: Head, replaced: readonly ReplacedHistory[] = []): Promise<string | undefined> {
+    const noted = await this.noted();
+    const isReplaced = replaced.some(({ keyspaceId }) => keyspaceId === noted?.keyspaceId);
+    const suspicion = noted === undefined || isReplaced ? undefined : suspicionOf(noted, head);
     this.#contradicted = suspicion === undefined ? undefined : noted;
     return suspicion;
   }
@@ -39,23 +42,24 @@ export class HeadNote {
     if (head.keyspaceId === undefined || this.#writing) return;
     if (!compared && !this.#isPassedBy(head)) return;
     this.#contradicted = undefined;
-    const { keyspaceId, position } = head;
-    const text = JSON.stringify({
-      keyspaceId,
-      position,
-      hash: head.chainHash.toString('hex'),
-    } satisfies NotedHead);
+    const text = textOf(head);
     if (text === this.#written) return;
     this.#writing = true;
     try {
-      await writeFile(`${this.#file}.new`, text);
-      await rename(`${this.#file}.new`, this.#file);
-      this.#written = text;
+      await this.#replace(text);
     } catch (error) {
       logger.warn({ error, file: this.#file }, 'the head was not noted');
     } finally {
       this.#writing = false;
     }
+  }
+
+  #replace(text: string): Promise<void> {
+    return this.#turns.take(async () => {
+      await writeFile(`${this.#file}.new`, text);
+      await rename(`${this.#file}.new`, this.#file);
+      this.#written = text;
+    });
   }
 
   #isPassedBy(head: Head): boolean {
@@ -64,13 +68,28 @@ export class HeadNote {
     return noted.keyspaceId === head.keyspaceId && head.position > noted.position;
   }
 
-  async #read(): Promise<NotedHead | undefined> {
+  /** A new history has begun here: whatever was noted before, it is the one that counts. Throws when it is not written. */
+  async renew(head: Head): Promise<void> {
+    this.#contradicted = undefined;
+    await this.#replace(textOf(head));
+  }
+
+  /** Undefined when there is no note that can be read. */
+  async noted(): Promise<NotedHead | undefined> {
     try {
       return JSON.parse(await readFile(this.#file, 'utf8')) as NotedHead;
     } catch {
       return undefined;
     }
   }
+}
+
+function textOf({ keyspaceId, position, chainHash }: Head): string {
+  return JSON.stringify({
+    keyspaceId: keyspaceId!,
+    position,
+    hash: chainHash.toString('hex'),
+  } satisfies NotedHead);
 }
 
 function suspicionOf(noted: NotedHead, head: Head): string | undefined {

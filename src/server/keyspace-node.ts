@@ -9,6 +9,7 @@ import { EmbeddedLog } from '../ordering/embedded/embedded-log.js';
 import { EntryFeed } from '../replica/entry-feed.js';
 import { Follower } from '../replica/follower.js';
 import { SeqnoWaiters } from '../replica/seqno-waiters.js';
+import type { SeenLog } from '../replica/seen-log.js';
 import { SequencerLink } from '../replica/sequencer-link.js';
 import { TailReader } from '../replica/tail-reader.js';
 import { recordApplied, warmIndex } from '../replica/warm-index.js';
@@ -18,7 +19,8 @@ import type { KeyspaceStore } from '../storage/store.js';
 import type { KeyspaceContext } from '../transaction/context.js';
 import { LocalKeyspace } from '../transaction/keyspace-service.js';
 import { PendingCommits } from '../transaction/pending-commits.js';
-import type { KeptStatus, KeyspaceStatus, ReplicaState } from '../transaction/service.js';
+import { SnapshotDonor } from '../transfer/snapshot-donor.js';
+import type { JoinStatus, KeptStatus, KeyspaceStatus, ReplicaState } from '../transaction/service.js';
 import type { CertifyWelcome } from '../transport/messages.js';
 import type { PeerStream, PeerTransport } from '../transport/peer-transport.js';
 
@@ -41,12 +43,19 @@ export interface KeyspaceNodeOptions {
   readonly checksEveryMs: number;
   /** What the other nodes told of this keyspace. */
   readonly told: () => readonly ToldByNode[];
+  /** What was seen of the log before this life of the keyspace. */
+  readonly seen: SeenLog;
+  /** How this node came to its copy, when it was by a transfer. */
+  readonly joined: JoinStatus | undefined;
+  /** Entries alone do not bring this node up to its source. */
+  readonly takeSnapshot: (why: string) => void;
 }
 
 /** Everything that one node runs for one keyspace, wired together. */
 export class KeyspaceNode {
   readonly service: LocalKeyspace;
   readonly feed: EntryFeed;
+  readonly donor: SnapshotDonor;
   readonly link: SequencerLink;
   readonly commits: PendingCommits;
   readonly store: KeyspaceStore;
@@ -62,8 +71,7 @@ export class KeyspaceNode {
   }
 
   private constructor(options: KeyspaceNodeOptions, index: KeyspaceContext['index']) {
-    const { name, self, homeNode, store, runtime, transport, nodes, compare, obstacle, clockCompared } =
-      options;
+    const { name, self, homeNode, store, runtime, transport, seen, takeSnapshot } = options;
     this.#options = options;
     this.store = store;
     const waiters = new SeqnoWaiters(runtime.timers, limits.causalWaitersMax, store.head.seqno);
@@ -71,7 +79,8 @@ export class KeyspaceNode {
       for (const one of applied) recordApplied(index, one);
     });
     this.feed = new EntryFeed(store, runtime);
-    this.link = new SequencerLink(self, store, runtime);
+    this.donor = new SnapshotDonor({ keyspace: name, store, runtime });
+    this.link = new SequencerLink(self, store, runtime, seen);
     const commits = new PendingCommits(this.link, store, runtime);
     this.commits = commits;
     store.onApplied((_, head) => waiters.advance(head.seqno));
@@ -92,22 +101,12 @@ export class KeyspaceNode {
     this.service = new LocalKeyspace(context, () => this.status());
     if (self === homeNode) {
       this.#log = new EmbeddedLog(store, runtime);
-      const ports = {
-        keyspace: name,
-        self,
-        nodes,
-        log: this.#log,
-        store,
-        transport,
-        runtime,
-        compare,
-        obstacle,
-        clockCompared,
-        retention: options.retention,
-      };
+      const ports = { ...options, keyspace: name, log: this.#log };
       this.#sequencer = new Sequencer({ ...ports, warmIndex: () => warmIndex(store) });
-    } else
-      this.#follower = new Follower({ keyspace: name, self, source: homeNode, store, transport, runtime });
+    } else {
+      const ports = { keyspace: name, self, source: homeNode, store, transport, runtime, takeSnapshot };
+      this.#follower = new Follower(ports);
+    }
     this.#maintenance = this.#maintain();
   }
 
@@ -159,6 +158,7 @@ export class KeyspaceNode {
     await Promise.all([this.#sequencer?.stop(), this.#follower?.stop(), this.#log?.close()]);
     this.link.stop();
     this.feed.stop();
+    this.donor.stop();
     await this.store.close();
   }
 
@@ -181,10 +181,36 @@ export class KeyspaceNode {
       stalenessMs: link.stalenessMs,
       writable: serving && !this.#draining,
       openFeeds: this.service.openFeeds,
-      join: undefined,
+      join: this.#join(),
       kept: keptOf(store),
       check: this.check.status,
     };
+  }
+
+  /** The newest way in which this node came to what it has. */
+  #join(): JoinStatus | undefined {
+    const catchUp = this.#follower?.catchUp;
+    const { joined, homeNode } = this.#options;
+    // The first entries after a snapshot belong to it.
+    if (catchUp === undefined || (joined !== undefined && catchUp.isFirst)) return joined;
+    const { why, bytes, startedMs, tookMs, done } = catchUp;
+    return {
+      by: 'entries',
+      why,
+      donor: homeNode,
+      phase: done ? 'done' : 'replaying',
+      bytes,
+      bytesTotal: undefined,
+      bytesPerSecond: done ? 0 : Math.round((bytes * 1000) / Math.max(1, tookMs)),
+      startedMs,
+      heldUpBy: undefined,
+    };
+  }
+
+  /** Why others must not take this node's copy, or undefined. */
+  whyNotGive(): string | undefined {
+    const { state, detail } = this.#state();
+    return state === 'synced' || state === 'catching-up' ? undefined : (detail ?? state);
   }
 
   #state(): { readonly state: ReplicaState; readonly detail: string | undefined } {

@@ -56,7 +56,7 @@ export async function startNode({ cluster, node, logger }: StartOptions): Promis
       home,
       homeNode,
       place: placeOf(node, name, runtime),
-      suspicion: (head) => notes.get(name)!.suspicion(head),
+      note: notes.get(name)!,
     })),
     compare: node.startCompare,
     retention: cluster.retention,
@@ -150,7 +150,7 @@ async function initOne(
   const place = placeOf(node, keyspace, runtime);
   const store = await openKeyspaceStore(() => place.openCurrent(), runtime.logger);
   try {
-    const suspicion = await new HeadNote(notePath(node, keyspace)).suspicion(store.head);
+    const suspicion = await new HeadNote(notePath(node, keyspace)).suspicion(store.head, store.replaced);
     if (suspicion !== undefined)
       throw new Error(`${keyspace}: ${suspicion}; a new history is not begun over it`);
     const { keyspaceId } = store.head;

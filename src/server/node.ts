@@ -1,26 +1,20 @@
 import { tagOfTransaction, nodeTag } from '../model/transaction-id.js';
-import type { KeyspaceName, NodeId, RegionId, TransactionId } from '../model/ids.js';
+import type { NodeId, RegionId, TransactionId } from '../model/ids.js';
 import { defaultRetention, type Retention } from '../model/retention.js';
-import type { Logger, Runtime } from '../runtime/runtime.js';
-import { openKeyspaceStore } from '../storage/keyspace-store.js';
-import type { StorePlace } from '../storage/store-place.js';
-import { StoreDamaged, type Head, type KeyspaceStore, type OpenDatabase } from '../storage/store.js';
+import type { Runtime } from '../runtime/runtime.js';
 import type { KeyspaceService, NodeService, PeerStatus } from '../transaction/service.js';
-import { decodeCertifyFromSequencer, decodeEntriesFromFollower } from '../transport/messages.js';
+import {
+  decodeCertifyFromSequencer,
+  decodeEntriesFromFollower,
+  decodeTransferFromJoiner,
+} from '../transport/messages.js';
 import type { PeerStream, PeerTransport } from '../transport/peer-transport.js';
 import { readMessages } from '../transport/read-messages.js';
-import { DamagedKeyspace } from './damaged-keyspace.js';
 import { Gossip, statusOf } from './gossip.js';
-import { KeyspaceNode } from './keyspace-node.js';
+import { KeyspaceHost, type NodeKeyspace } from './keyspace-host.js';
+import type { KeyspaceNode } from './keyspace-node.js';
 
-export interface NodeKeyspace {
-  readonly name: KeyspaceName;
-  readonly home: RegionId;
-  readonly homeNode: NodeId;
-  readonly place: StorePlace;
-  /** Why the store may have been set back, judged when it is open: then every peer is compared with before it leads. */
-  readonly suspicion?: (head: Head) => Promise<string | undefined>;
-}
+export type { NodeKeyspace } from './keyspace-host.js';
 
 export interface NodeOptions {
   readonly cluster: string;
@@ -45,8 +39,7 @@ export class MeridianNode implements NodeService {
   readonly region: RegionId;
   readonly version: string;
   readonly #options: NodeOptions;
-  readonly #keyspaces = new Map<string, KeyspaceNode>();
-  readonly #damaged = new Map<string, DamagedKeyspace>();
+  readonly #hosts = new Map<string, KeyspaceHost>();
   readonly #gossip: Gossip;
   #draining = false;
 
@@ -64,52 +57,34 @@ export class MeridianNode implements NodeService {
     this.version = options.version;
     this.node = self;
     this.region = nodes.find((node) => node.id === self)!.region;
-    const keyspaces = () =>
-      this.keyspaces().map((service) => statusOf(service, this.#keyspaces.get(service.name)));
+    const keyspaces = () => [...this.#hosts.values()].map(statusOf);
     const peers = nodes.filter((node) => node.id !== self);
     this.#gossip = new Gossip({ self, region: this.region, peers, transport, runtime, keyspaces });
     transport.accept('certify', (stream) => this.#acceptCertify(stream));
     transport.accept('entries', (stream) => this.#acceptEntries(stream));
+    transport.accept('transfer', (stream) => this.#acceptTransfer(stream));
   }
 
   async #openKeyspace(keyspace: NodeKeyspace): Promise<void> {
-    const { name, home, homeNode, place } = keyspace;
-    const { self, nodes, transport, compare } = this.#options;
-    const runtime = {
-      ...this.#options.runtime,
-      logger: this.#options.runtime.logger.child({ keyspace: name }),
-    };
-    const store = await openOrDamage(() => place.openCurrent(), runtime.logger);
-    if (store instanceof StoreDamaged) {
-      runtime.logger.error(
-        { damage: store.message },
-        'the store is damaged: this keyspace is not served here',
-      );
-      this.#damaged.set(name, new DamagedKeyspace(name, home, store.message));
-      return;
-    }
-    const suspicion = await keyspace.suspicion?.(store.head);
-    if (suspicion !== undefined) runtime.logger.warn({ suspicion }, 'the store may have been set back');
-    const opened = await KeyspaceNode.open({
-      name,
-      home,
-      homeNode,
+    const { self, nodes, transport, compare, retention, checksEveryMs } = this.#options;
+    const { name } = keyspace;
+    const logger = this.#options.runtime.logger.child({ keyspace: name });
+    const host = await KeyspaceHost.open({
+      keyspace,
       self,
+      region: this.region,
       nodes: nodes.map((node) => node.id),
-      store,
       transport,
-      runtime,
-      compare: suspicion === undefined ? compare : 'all',
+      runtime: { ...this.#options.runtime, logger },
+      compare,
       obstacle: () => this.#gossip.obstacle(),
       clockCompared: (node) => this.#gossip.clockCompared(node),
-      retention: this.#options.retention ?? defaultRetention,
-      checksEveryMs: this.#options.checksEveryMs ?? 0,
+      retention: retention ?? defaultRetention,
+      checksEveryMs: checksEveryMs ?? 0,
       told: () => this.#gossip.told(name),
-      retention: this.#options.retention ?? defaultRetention,
-      checksEveryMs: this.#options.checksEveryMs ?? 0,
-      told: () => this.#gossip.told(name),
+      peers: () => this.#gossip.copies(name),
     });
-    this.#keyspaces.set(name, opened);
+    this.#hosts.set(name, host);
   }
 
   get draining(): boolean {
@@ -119,37 +94,37 @@ export class MeridianNode implements NodeService {
   async start(): Promise<void> {
     await this.#options.transport.start();
     this.#gossip.start();
-    for (const keyspace of this.#keyspaces.values()) keyspace.start();
+    for (const host of this.#hosts.values()) host.start();
   }
 
   /** Not ready from now on. */
   drain(): void {
     this.#draining = true;
-    for (const keyspace of this.#keyspaces.values()) keyspace.drain();
+    for (const host of this.#hosts.values()) host.drain();
   }
 
   async stop(): Promise<void> {
     this.drain();
     this.#gossip.stop();
-    await Promise.all([...this.#keyspaces.values()].map((keyspace) => keyspace.stop()));
+    await Promise.all([...this.#hosts.values()].map((host) => host.stop()));
     await this.#options.transport.stop();
   }
 
   keyspace(name: string): KeyspaceService | undefined {
-    return this.#keyspaces.get(name)?.service ?? this.#damaged.get(name);
+    return this.#hosts.get(name)?.service;
   }
 
   keyspaces(): readonly KeyspaceService[] {
-    return this.#options.keyspaces.map(({ name }) => this.keyspace(name)!);
+    return [...this.#hosts.values()].map(({ service }) => service);
   }
 
   admin(): undefined {
     return undefined;
   }
 
-  /** The parts of a keyspace, for maintenance and for tests. */
+  /** The parts of a keyspace whose store is open, for tests and for whoever notes its head. */
   keyspaceNode(name: string): KeyspaceNode | undefined {
-    return this.#keyspaces.get(name);
+    return this.#hosts.get(name)?.node;
   }
 
   minterOf(id: TransactionId): { readonly node: NodeId; readonly httpAddress: string } | undefined {
@@ -159,9 +134,9 @@ export class MeridianNode implements NodeService {
   }
 
   peers(): readonly PeerStatus[] {
-    const keyspaces = this.keyspaces().map((keyspace) => {
-      const { name, state, applied, position, epoch, detail } = keyspace.status();
-      const sequencing = this.#keyspaces.get(name)?.sequencing ?? false;
+    const keyspaces = [...this.#hosts.values()].map(({ service, node }) => {
+      const { name, state, applied, position, epoch, detail } = service.status();
+      const sequencing = node?.sequencing ?? false;
       return { name, state, applied, position, epoch, sequencing, detail };
     });
     const own = {
@@ -178,32 +153,32 @@ export class MeridianNode implements NodeService {
   #acceptCertify(stream: PeerStream): void {
     this.#first(stream, decodeCertifyFromSequencer, (message) => {
       if (message.type !== 'welcome') return stream.close('a welcome comes first');
-      const keyspace = this.#keyspaces.get(message.keyspace);
-      if (keyspace === undefined) return stream.close(`no keyspace ${message.keyspace} on this node`);
-      keyspace.acceptSequencer(stream, message);
+      this.#hostOf(message.keyspace, stream)?.acceptCertify(stream, message);
     });
   }
 
   #acceptEntries(stream: PeerStream): void {
     this.#first(stream, decodeEntriesFromFollower, (message) => {
       if (message.type !== 'hello') return stream.close('a hello comes first');
-      const keyspace = this.#keyspaces.get(message.keyspace);
-      if (keyspace === undefined) return stream.close(`no keyspace ${message.keyspace} on this node`);
-      keyspace.feed.serve(stream, message);
+      this.#hostOf(message.keyspace, stream)?.acceptEntries(stream, message);
     });
+  }
+
+  #acceptTransfer(stream: PeerStream): void {
+    this.#first(stream, decodeTransferFromJoiner, (message) => {
+      if (message.type !== 'hello') return stream.close('a hello comes first');
+      this.#hostOf(message.keyspace, stream)?.acceptTransfer(stream, message);
+    });
+  }
+
+  #hostOf(keyspace: string, stream: PeerStream): KeyspaceHost | undefined {
+    const host = this.#hosts.get(keyspace);
+    if (host === undefined) stream.close(`no keyspace ${keyspace} on this node`);
+    return host;
   }
 
   /** The first message says which keyspace the stream is for; whoever takes it listens from then on. */
   #first<M>(stream: PeerStream, decode: (bytes: Uint8Array) => M, take: (message: M) => void): void {
     readMessages(stream, decode, take, this.#options.runtime.logger);
-  }
-}
-
-async function openOrDamage(open: OpenDatabase, logger: Logger): Promise<KeyspaceStore | StoreDamaged> {
-  try {
-    return await openKeyspaceStore(open, logger);
-  } catch (error) {
-    if (error instanceof StoreDamaged) return error;
-    throw error;
   }
 }

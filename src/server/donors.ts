@@ -1,0 +1,55 @@
+import { uuidFromBytes, type KeyspaceId, type NodeId, type RegionId } from '../model/ids.js';
+import type { DonorCandidate } from '../transfer/snapshot-joiner.js';
+import type { GossipStatus } from '../transport/messages.js';
+
+/** A node of the cluster, and what it last said of a keyspace. */
+export interface PeerCopy {
+  readonly node: NodeId;
+  readonly region: RegionId;
+  readonly reachable: boolean;
+  readonly roundTripMs: number | undefined;
+  /** Undefined when it has said nothing of the keyspace yet. */
+  readonly said: GossipStatus['keyspaces'][number] | undefined;
+}
+
+/** Round trips that differ by less count as the same. */
+const roundTripMsStep = 10;
+
+/** Nodes that serve the history that counts, in the order in which a joiner of `region` should ask them. */
+export function donorsAmong(peers: readonly PeerCopy[], region: RegionId, home: NodeId): DonorCandidate[] {
+  const history = historyThatCounts(peers, home);
+  const donors = peers.filter((peer) => isServing(peer) && peer.said?.keyspaceId !== undefined);
+  const rank = (peer: PeerCopy): readonly number[] => [
+    peer.region === region ? 0 : 1,
+    Math.round((peer.roundTripMs ?? Infinity) / roundTripMsStep),
+    peer.node === home ? 1 : 0,
+  ];
+  return donors
+    .filter(({ said }) => historyOf(said) === history)
+    .sort((a, b) => compare(rank(a), rank(b)))
+    .map(({ node, said }) => ({ node, keyspaceId: history!, position: said!.position }));
+}
+
+/** The home's, when it can be asked and has one; else that of the latest epoch among those who serve. */
+function historyThatCounts(peers: readonly PeerCopy[], home: NodeId): KeyspaceId | undefined {
+  const atHome = peers.find(({ node, reachable }) => node === home && reachable);
+  const ofHome = historyOf(atHome?.said);
+  if (ofHome !== undefined) return ofHome;
+  const serving = peers.filter(isServing).sort((a, b) => b.said!.epoch - a.said!.epoch);
+  return historyOf(serving[0]?.said);
+}
+
+function isServing({ reachable, said }: PeerCopy): boolean {
+  return reachable && (said?.state === 'synced' || said?.state === 'catching-up');
+}
+
+export function historyOf(said: PeerCopy['said']): KeyspaceId | undefined {
+  return said === undefined || said.keyspaceId.length === 0
+    ? undefined
+    : (uuidFromBytes(said.keyspaceId) as KeyspaceId);
+}
+
+function compare(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((value, i) => value !== b[i]);
+  return at < 0 ? 0 : a[at]! - b[at]!;
+}

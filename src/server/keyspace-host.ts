@@ -1,0 +1,342 @@
+import type { KeyspaceName, NodeId, RegionId } from '../model/ids.js';
+import { fail, succeed, type Result } from '../model/errors.js';
+import { SeenLog } from '../replica/seen-log.js';
+import { openKeyspaceStore } from '../storage/keyspace-store.js';
+import type { StorePlace } from '../storage/store-place.js';
+import { StoreDamaged, type Head, type OpenDatabase } from '../storage/store.js';
+import type { JoinStatus, KeyspaceService } from '../transaction/service.js';
+import type { DonorCandidate } from '../transfer/snapshot-joiner.js';
+import {
+  encodeEntriesFromSource,
+  type CertifyWelcome,
+  type EntriesHello,
+  type TransferHello,
+} from '../transport/messages.js';
+import type { PeerStream } from '../transport/peer-transport.js';
+import { AbsentKeyspace, type Absence } from './absent-keyspace.js';
+import { donorsAmong, type PeerCopy } from './donors.js';
+import type { HeadNote } from './head-note.js';
+import { KeyspaceJoining } from './keyspace-joining.js';
+import { KeyspaceNode, type KeyspaceNodeOptions } from './keyspace-node.js';
+import { unfinishedCopy } from './unfinished-copy.js';
+
+export interface NodeKeyspace {
+  readonly name: KeyspaceName;
+  readonly home: RegionId;
+  readonly homeNode: NodeId;
+  readonly place: StorePlace;
+  /** Whether the store may have been set back, judged when it is open: then every peer is compared with before it leads. */
+  readonly note?: HeadNote;
+}
+
+type OfEachLife = 'store' | 'seen' | 'joined' | 'takeSnapshot' | keyof NodeKeyspace;
+
+export interface HostOptions extends Omit<KeyspaceNodeOptions, OfEachLife> {
+  readonly keyspace: NodeKeyspace;
+  readonly region: RegionId;
+  /** The other nodes, and what they last said of the keyspace. */
+  readonly peers: () => readonly PeerCopy[];
+}
+
+interface Opening {
+  readonly compare: HostOptions['compare'];
+  readonly joined: JoinStatus | undefined;
+}
+
+interface JoinOrder {
+  readonly why: string;
+  /** By the operator's word. */
+  readonly ordered: boolean;
+}
+
+/**
+ * One keyspace at one node through its lives: open, with a KeyspaceNode that serves it, or absent while its store is
+ * damaged or another copy is brought in. One change at a time.
+ */
+export class KeyspaceHost {
+  readonly name: KeyspaceName;
+  readonly #options: HostOptions;
+  readonly #seen = new SeenLog();
+  #node: KeyspaceNode | undefined;
+  #absent: AbsentKeyspace;
+  #absence: Pick<Absence, 'state' | 'detail'> = { state: 'joining', detail: 'the node starts' };
+  #joining: KeyspaceJoining | undefined;
+  /** A change that is under way, and what it is for people. */
+  #change: { readonly what: string; readonly done: Promise<void> } | undefined;
+  /** A copy that was being brought in when the node stopped. */
+  #unfinished: JoinOrder | undefined;
+  #draining = false;
+  #stopped = false;
+
+  /** Opens and verifies the store. One that is damaged is not served. */
+  static async open(options: HostOptions): Promise<KeyspaceHost> {
+    const host = new KeyspaceHost(options);
+    const { keyspace, self, runtime } = options;
+    await host.#openStore({ compare: options.compare, joined: undefined });
+    if (keyspace.homeNode === self) return host;
+    const unfinished = await unfinishedCopy(keyspace.place, runtime.logger);
+    if (unfinished !== undefined) {
+      // Over a damaged copy, or with another history, it was begun on the operator's word.
+      const own = host.#node?.store.head.keyspaceId;
+      const ordered = host.#node === undefined || (own !== undefined && own !== unfinished);
+      host.#unfinished = { why: 'a copy was being brought in when the node stopped', ordered };
+    }
+    return host;
+  }
+
+  private constructor(options: HostOptions) {
+    this.#options = options;
+    this.name = options.keyspace.name;
+    this.#absent = this.#newAbsent(undefined);
+  }
+
+  get service(): KeyspaceService {
+    return this.#node?.service ?? this.#absent;
+  }
+
+  /** Undefined while the keyspace is absent. */
+  get node(): KeyspaceNode | undefined {
+    return this.#node;
+  }
+
+  get isHome(): boolean {
+    return this.#options.keyspace.homeNode === this.#options.self;
+  }
+
+  /** The copy that this node has; undefined when it has none, or none that can be read. */
+  get held(): Head | undefined {
+    if (this.#node === undefined) return this.#absent.held;
+    const { head } = this.#node.store;
+    return head.keyspaceId === undefined ? undefined : head;
+  }
+
+  get seen(): SeenLog {
+    return this.#seen;
+  }
+
+  get place(): StorePlace {
+    return this.#options.keyspace.place;
+  }
+
+  start(): void {
+    const unfinished = this.#unfinished;
+    if (unfinished === undefined) this.#node?.start();
+    else this.#begin('joining', () => this.#join(unfinished));
+  }
+
+  /** Not ready from now on. */
+  drain(): void {
+    this.#draining = true;
+    this.#node?.drain();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.drain();
+    await this.#joining?.stop();
+    await this.#change?.done;
+    await this.#node?.stop();
+    this.#absent.leave('the node stops');
+  }
+
+  acceptCertify(stream: PeerStream, welcome: CertifyWelcome): void {
+    if (this.#node === undefined) this.#absent.acceptSequencer(stream, welcome);
+    else this.#node.acceptSequencer(stream, welcome);
+  }
+
+  acceptEntries(stream: PeerStream, hello: EntriesHello): void {
+    if (this.#node !== undefined) return this.#node.feed.serve(stream, hello);
+    const nothing = { keyspaceId: Buffer.alloc(0), position: 0, seqno: 0, hash: Buffer.alloc(32) };
+    const refused = 'NODE_NOT_READY';
+    stream.send(encodeEntriesFromSource({ type: 'welcome', ...nothing, refused }));
+    stream.close(refused);
+  }
+
+  acceptTransfer(stream: PeerStream, hello: TransferHello): void {
+    const whyNot = this.#node === undefined ? this.#absence.detail : this.#node.whyNotGive();
+    if (this.#node === undefined || whyNot !== undefined) stream.close(`no copy from this node: ${whyNot}`);
+    else this.#node.donor.serve(stream, hello);
+  }
+
+  /** Why no life of this keyspace can be begun or ended now. */
+  get busy(): string | undefined {
+    if (this.#stopped || this.#draining) return 'the node stops';
+    return this.#change === undefined ? undefined : `${this.#change.what} is under way`;
+  }
+
+  /** Whom this node would take a copy from, in order. */
+  donors(): DonorCandidate[] {
+    return donorsAmong(this.#options.peers(), this.#options.region, this.#options.keyspace.homeNode);
+  }
+
+  /** On the operator's word: this node's copy is set aside, and another taken. */
+  rejoin(): Result<{ readonly setAside: undefined }> {
+    const { busy } = this;
+    if (busy !== undefined) return fail('OPERATION_REFUSED', busy);
+    if (this.isHome)
+      return fail('OPERATION_REFUSED', 'this is the home: its copy is the log; see meridian recover');
+    if (this.donors().length === 0)
+      return fail('OPERATION_REFUSED', 'no node that serves the keyspace can be reached');
+    this.#begin('joining', () => this.#join({ why: 'an operator ordered it', ordered: true }));
+    return succeed({ setAside: undefined });
+  }
+
+  /**
+   * At the home, with no change under way: takes the copy of `source`, its own when that is undefined, and has `begin` make a
+   * new history of it before it takes the place of the present one. Rejects when that fails; the keyspace is then as it was.
+   */
+  async recover(
+    source: DonorCandidate | undefined,
+    begin: (open: OpenDatabase) => Promise<Head>,
+  ): Promise<Head> {
+    const recovered = new Promise<Head>((resolve, reject) => {
+      this.#begin('a recovery', async () => {
+        let { compare } = this.#options;
+        try {
+          const head = await this.#recover(source, begin);
+          await this.#options.keyspace.note?.renew(head);
+          // The operator has said which nodes are lost: they are not waited for.
+          compare = 'reachable';
+          resolve(head);
+        } catch (error) {
+          reject(error as Error);
+        }
+        if (!this.#stopped) await this.#openAgain({ compare, joined: undefined });
+      });
+    });
+    return recovered;
+  }
+
+  async #recover(
+    source: DonorCandidate | undefined,
+    begin: (open: OpenDatabase) => Promise<Head>,
+  ): Promise<Head> {
+    const { place } = this;
+    await this.#close({ state: 'joining', detail: 'the keyspace is being recovered' }, undefined);
+    if (source === undefined) return begin(() => place.openCurrent());
+    let begun: Head | undefined;
+    const prepare = async (): Promise<Head> => (begun = await begin(() => place.openIncoming()));
+    const donors = (): readonly DonorCandidate[] => this.donors().filter(({ node }) => node === source.node);
+    const why = `the log is restored from ${source.node}`;
+    const end = await this.#bringIn({ why, ordered: true }, { own: undefined, donors, prepare });
+    if (end.kind !== 'joined' || begun === undefined)
+      throw new Error('the node stopped before it had the copy');
+    return begun;
+  }
+
+  #begin(what: string, work: () => Promise<void>): void {
+    const { logger } = this.#options.runtime;
+    const done = work()
+      .catch((error: unknown) => logger.error({ error }, `${what} failed`))
+      .finally(() => (this.#change = undefined));
+    this.#change = { what, done };
+  }
+
+  async #join(order: JoinOrder): Promise<void> {
+    const { logger } = this.#options.runtime;
+    const { node } = this;
+    const own = node === undefined || node.store.damage !== undefined ? undefined : this.held;
+    logger.info({ why: order.why, position: own?.position }, 'this node takes a snapshot');
+    // A copy that was given up is no longer this node's word: one that differs would stop the sequencer.
+    await this.#close({ state: 'joining', detail: order.why }, order.ordered ? undefined : own);
+    const end = await this.#bringIn(order, { own, donors: () => this.donors() });
+    switch (end.kind) {
+      case 'joined':
+        logger.info({ ...end.status, setAside: end.setAside }, 'the snapshot is in its place');
+        return this.#openAgain({ compare: this.#options.compare, joined: end.status });
+      case 'different':
+        await this.place.dropIncoming();
+        return this.#refuseToServe({
+          state: 'inconsistent',
+          detail: `this node's copy is of another history than that of ${end.donor}: rejoin sets it aside`,
+        });
+      case 'stopped':
+    }
+  }
+
+  async #bringIn(
+    order: JoinOrder,
+    more: Pick<ConstructorParameters<typeof KeyspaceJoining>[0], 'own' | 'donors' | 'prepare'>,
+  ) {
+    const { self, transport, runtime } = this.#options;
+    const { place, name } = this;
+    const ports = { keyspace: name, self, place, transport, runtime, ...order, ...more };
+    const joining = new KeyspaceJoining(ports);
+    this.#joining = joining;
+    // A stop that came while the store was being closed has found nothing to stop.
+    if (this.#stopped) await joining.stop();
+    return joining.run();
+  }
+
+  /** From here on the keyspace is absent; resolves when its store is closed. `held`: what this node still answers for. */
+  async #close(absence: Pick<Absence, 'state' | 'detail'>, held: Head | undefined): Promise<void> {
+    const node = this.#node;
+    this.#refuseToServe(absence);
+    this.#absent.leave('the keyspace changes');
+    this.#absent = this.#newAbsent(held);
+    this.#node = undefined;
+    node?.drain();
+    await node?.stop().catch((error: unknown) => {
+      this.#options.runtime.logger.warn({ error }, 'the store was not closed well');
+    });
+  }
+
+  #refuseToServe(absence: Pick<Absence, 'state' | 'detail'>): void {
+    this.#absence = absence;
+    this.#joining = undefined;
+    this.#options.runtime.logger.info(absence, 'this keyspace is not served here');
+  }
+
+  async #openAgain(opening: Opening): Promise<void> {
+    await this.#openStore(opening);
+    if (this.#stopped) return;
+    this.#node?.start();
+    this.#absent.leave('the keyspace is open');
+  }
+
+  async #openStore(opening: Opening): Promise<void> {
+    const opened = await this.#openNode(opening).catch((error: unknown) => {
+      if (error instanceof StoreDamaged) return error;
+      throw error;
+    });
+    if (opened instanceof StoreDamaged) this.#refuseToServe({ state: 'damaged', detail: opened.message });
+    else {
+      this.#node = opened;
+      if (this.#draining) opened.drain();
+    }
+  }
+
+  async #openNode({ compare, joined }: Opening): Promise<KeyspaceNode> {
+    const { keyspace, runtime } = this.#options;
+    const store = await openKeyspaceStore(() => keyspace.place.openCurrent(), runtime.logger);
+    try {
+      const suspicion = await keyspace.note?.suspicion(store.head, store.replaced);
+      if (suspicion !== undefined) runtime.logger.warn({ suspicion }, 'the store may have been set back');
+      return await KeyspaceNode.open({
+        ...this.#options,
+        ...keyspace,
+        store,
+        compare: suspicion === undefined ? compare : 'all',
+        seen: this.#seen,
+        joined,
+        takeSnapshot: (why) => {
+          if (this.busy === undefined) this.#begin('joining', () => this.#join({ why, ordered: false }));
+        },
+      });
+    } catch (error) {
+      await store.close().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  #newAbsent(held: Head | undefined): AbsentKeyspace {
+    const { keyspace, self, runtime } = this.#options;
+    const absence = (): Absence => {
+      const join = this.#joining?.status;
+      if (this.#draining) return { state: 'draining', detail: 'the node stops', join };
+      return { ...this.#absence, join };
+    };
+    const { name, home } = keyspace;
+    return new AbsentKeyspace({ name, home, self, seen: this.#seen, logger: runtime.logger, held, absence });
+  }
+}
