@@ -83,7 +83,10 @@ function buildProgram(context: CliContext, version: string, done: (code: ExitCod
   targetOptions(subcommand('watch', 'print commits as they come, one JSON object per line'))
     .argument('<keyspace>')
     .argument('[prefix]', 'only changes of keys that begin with it')
-    .option('--from <gtid>', 'begin after this commit (default: what is committed from now on)')
+    .option(
+      '--from <position>',
+      "begin after this commit, or 'oldest': with the oldest that is kept (default: what is committed from now on)",
+    )
     .action(
       async (
         keyspace: string,

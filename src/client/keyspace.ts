@@ -46,7 +46,7 @@ export interface TransactOptions extends CommitOptions {
 }
 
 export interface WatchOptions extends Selector {
-  /** Exclusive; default `now`. `oldest`: every commit there ever was, or CHANGES_TOO_OLD. */
+  /** Exclusive; default `now`. `oldest`: from the oldest commit on that the node keeps which is asked. */
   readonly from?: 'now' | 'oldest' | (string & {});
   readonly signal?: AbortSignal;
 }

@@ -6,8 +6,9 @@ import type { FailureMessage, WatchReply } from '../transport/public-api/message
 import type { Calls, NextTry } from './calls.js';
 import { clientTimes } from './client-limits.js';
 import type { DialledStream, Dialler } from './dialler.js';
-import { clientClosed, errorOfFailure } from './errors.js';
+import { ChangesTooOldError, clientClosed, errorOf, errorOfFailure, type MeridianError } from './errors.js';
 import type { NodeLink } from './node-link.js';
+import { nearest } from './preference.js';
 import type { WatchBuffer } from './watch-buffer.js';
 
 export interface WatchParts {
@@ -18,7 +19,7 @@ export interface WatchParts {
 export interface WatchRequest {
   readonly keyspace: string;
   readonly range: KeyRange;
-  /** A GTID (exclusive), 'now' or 'oldest'. */
+  /** A GTID (exclusive), 'now' or 'oldest': the oldest that the node keeps which is asked first. */
   readonly from: string;
   readonly signal: AbortSignal | undefined;
 }
@@ -33,8 +34,14 @@ export class WatchSource {
   readonly #dialler: Dialler;
   readonly #request: WatchRequest;
   readonly #buffer: WatchBuffer;
+  /** Nodes that no longer keep what comes after the position. */
+  readonly #tooOldAt = new Set<NodeLink>();
+  #tooOld: MeridianError | undefined;
   #cancels: Cancel[] = [];
+  /** 'oldest' until the first message says what that is. */
   #position = '';
+  #onBegun: (position: string) => void = () => {};
+  #onNeverBegun: (error: unknown) => void = () => {};
   #stream: DialledStream | undefined;
   #link: NodeLink | undefined;
   #paused = false;
@@ -46,7 +53,10 @@ export class WatchSource {
     this.#dialler = dialler;
     this.#request = request;
     this.#buffer = buffer;
-    this.ready = this.#begin();
+    this.ready = new Promise((resolve, reject) => {
+      this.#onBegun = resolve;
+      this.#onNeverBegun = reject;
+    });
     // Who does not ask for it learns of its failure from the iteration.
     this.ready.catch(() => {});
     this.#run().catch((error: unknown) => this.end(error));
@@ -58,6 +68,7 @@ export class WatchSource {
     for (const cancel of this.#cancels) cancel();
     this.#stream?.close('the watch has ended');
     this.#buffer.end(error);
+    this.#onNeverBegun(error ?? errorOf({ code: 'CLIENT_CLOSED', message: 'the watch was closed' }));
   }
 
   /** Goes on reading when the buffer has room. */
@@ -73,13 +84,16 @@ export class WatchSource {
     this.#calls.causality.note(this.#request.keyspace, gtid);
   }
 
-  async #begin(): Promise<string> {
+  async #begin(): Promise<void> {
     const { from, signal } = this.#request;
     if (signal !== undefined) this.#endWith(signal);
-    const position = from === 'now' || from === 'oldest' ? await this.#snapshot() : from;
-    this.#position = from === 'oldest' ? `${position.slice(0, 36)}:0` : position;
+    this.#position = from === 'now' ? await this.#snapshot() : from;
+    if (from !== 'oldest') this.#hasBegun();
+  }
+
+  #hasBegun(): void {
     this.#buffer.begin(this.#position);
-    return this.#position;
+    this.#onBegun(this.#position);
   }
 
   #endWith(signal: AbortSignal): void {
@@ -105,7 +119,7 @@ export class WatchSource {
   }
 
   async #run(): Promise<void> {
-    await this.ready;
+    await this.#begin();
     const { nodes, runtime } = this.#calls;
     if (this.#ended) return;
     this.#cancels.push(
@@ -113,17 +127,20 @@ export class WatchSource {
       every(runtime.timers, limits.feedHeartbeatMs, () => this.#judgeSilence()),
     );
     const bounds = { endMs: Infinity, signal: this.#request.signal };
-    let not: NodeLink | undefined;
+    let next: NextStream = { delayMs: 0, not: undefined, link: undefined };
     for (let tries = 0; !this.#ended; tries++) {
-      const link = await nodes.next(this.#request.keyspace, bounds, not);
+      const link = next.link ?? (await nodes.next(this.#request.keyspace, bounds, next.not));
       if (link === undefined || this.#ended) return;
       const before = this.#position;
       const failure = await this.#follow(link);
       if (this.#ended) return;
-      if (this.#position !== before) tries = 0;
-      const next = this.#judgeEnd(link, failure, tries);
+      if (this.#position !== before) {
+        tries = 0;
+        this.#tooOldAt.clear();
+        this.#tooOld = undefined;
+      }
+      next = this.#judgeEnd(link, failure, tries);
       await this.#calls.pause(next.delayMs, bounds);
-      not = next.not;
     }
   }
 
@@ -157,6 +174,11 @@ export class WatchSource {
       if (!(error instanceof MalformedMessage)) throw error;
       return this.#leave(stream, error.message);
     }
+    if (this.#position === 'oldest') {
+      // The first message has no commits, but where they begin.
+      this.#position = reply.position;
+      this.#hasBegun();
+    }
     const reached = seqnoOf(this.#position);
     const commits = reply.commits.filter(({ gtid }) => seqnoOf(gtid) > reached);
     if (seqnoOf(reply.position) > reached) this.#position = reply.position;
@@ -167,15 +189,28 @@ export class WatchSource {
   }
 
   /** The stream ended, and the watch has not. Throws what no other try can better. */
-  #judgeEnd(link: NodeLink, failure: FailureMessage | undefined, tries: number): NextTry {
+  #judgeEnd(link: NodeLink, failure: FailureMessage | undefined, tries: number): NextStream {
     const { keyspace } = this.#request;
     if (this.#calls.nodes.closed) throw clientClosed();
+    if (failure?.code === 'CHANGES_TOO_OLD')
+      return { delayMs: 0, not: undefined, link: this.#nodeThatKeepsMore(link, failure) };
     const outcome =
       failure === undefined
         ? ({ kind: 'lost', sent: true, reason: 'the stream ended' } as const)
         : ({ kind: 'failure', failure } as const);
     const next = this.#calls.nextTry(keyspace, { link, outcome, tries });
     if (next === undefined) throw errorOfFailure(failure!);
+    return { ...next, link: undefined };
+  }
+
+  /** Nodes keep differently much: the nearest that has not been asked. Throws what was said of the oldest position once all were. */
+  #nodeThatKeepsMore(link: NodeLink, failure: FailureMessage): NodeLink {
+    const error = errorOfFailure(failure);
+    if (this.#tooOld === undefined || oldestOf(error) < oldestOf(this.#tooOld)) this.#tooOld = error;
+    this.#tooOldAt.add(link);
+    const others = this.#calls.nodes.links.filter((one) => one.usable && !this.#tooOldAt.has(one));
+    const next = nearest(others);
+    if (next === undefined) throw this.#tooOld;
     return next;
   }
 
@@ -197,6 +232,16 @@ export class WatchSource {
     this.#stream = undefined;
     stream.close(reason);
   }
+}
+
+/** The next stream, and when: at `link`, else at any node but `not`. */
+interface NextStream extends NextTry {
+  readonly link: NodeLink | undefined;
+}
+
+/** Of the oldest position that a node can go on from. */
+function oldestOf(error: MeridianError): number {
+  return error instanceof ChangesTooOldError && error.oldest !== undefined ? seqnoOf(error.oldest) : Infinity;
 }
 
 function seqnoOf(gtid: string): number {

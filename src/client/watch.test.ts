@@ -70,9 +70,28 @@ describe('where a watch begins', () => {
     expect(await take(watch, 2)).toEqual([11, 12]);
   });
 
-  it('oldest: at seqno 0 of the history', async () => {
-    client.watch({ from: 'oldest' });
-    expect((await stream(near)).request.from).toBe(gtidOf(0));
+  it('oldest: at the oldest position that the node keeps which is asked first', async () => {
+    const watch = client.watch({ from: 'oldest' });
+    await stream(near);
+    expect(watch.position).toBeUndefined();
+    world.dialler.kill('near');
+    const second = await stream(far);
+    expect([near.watches[0]!.request.from, second.request.from]).toEqual(['oldest', 'oldest']);
+    second.send(gtidOf(7));
+    expect(await world.done(watch.ready)).toBe(gtidOf(7));
+    second.send(gtidOf(9), commits(8, 9));
+    expect(await take(watch, 2)).toEqual([8, 9]);
+    second.end('INTERNAL');
+    expect((await stream(far, 1)).request.from).toBe(gtidOf(9));
+    expect(near.of('read')).toHaveLength(0);
+  });
+
+  it('nowhere, when it is closed before that is known', async () => {
+    const watch = client.watch({ from: 'oldest' });
+    await stream(near);
+    const ready = rejection(watch.ready);
+    watch.close();
+    expect(await world.done(ready)).toMatchObject({ code: 'CLIENT_CLOSED' });
   });
 
   it('a GTID: there, without asking first', async () => {
@@ -170,14 +189,37 @@ it.each(['NODE_NOT_READY', 'NODE_INCONSISTENT', 'OVERLOADED', 'INTERNAL'])(
   },
 );
 
-it('throws CHANGES_TOO_OLD behind what it has received', async () => {
-  const watch = client.watch();
-  const first = await stream(near);
-  first.send(gtidOf(11), commits(11, 11));
-  await world.pass(1);
-  first.end('CHANGES_TOO_OLD');
-  expect(await take(watch, 1)).toEqual([11]);
-  expect(await world.done(rejection(watch.next()))).toBeInstanceOf(ChangesTooOldError);
+describe('where a node no longer keeps what comes next', () => {
+  const tooOld = (oldest: number) => ({ detailsJson: JSON.stringify({ oldest: gtidOf(oldest) }) });
+
+  it('it goes on at another that does', async () => {
+    const watch = client.watch({ from: gtidOf(3) });
+    (await stream(near)).end('CHANGES_TOO_OLD', tooOld(8));
+    const second = await stream(far);
+    expect(second.request.from).toBe(gtidOf(3));
+    second.send(gtidOf(4), commits(4, 4));
+    expect(await take(watch, 1)).toEqual([4]);
+    // Farther on, the first may keep what comes next.
+    second.end('CHANGES_TOO_OLD', tooOld(8));
+    const third = await stream(near, 1);
+    expect(third.request.from).toBe(gtidOf(4));
+    third.end('CHANGES_TOO_OLD', tooOld(8));
+    expect(await world.done(rejection(watch.next()))).toBeInstanceOf(ChangesTooOldError);
+  });
+
+  it('it throws once all were asked, behind what it has received, with the oldest position that any keeps', async () => {
+    const watch = client.watch();
+    const first = await stream(near);
+    first.send(gtidOf(11), commits(11, 11));
+    await world.pass(1);
+    first.end('CHANGES_TOO_OLD', tooOld(20));
+    (await stream(far)).end('CHANGES_TOO_OLD', tooOld(15));
+    expect(await take(watch, 1)).toEqual([11]);
+    const error = await world.done(rejection(watch.next()));
+    expect(error).toBeInstanceOf(ChangesTooOldError);
+    expect((error as ChangesTooOldError).oldest).toBe(gtidOf(15));
+    expect([near.watches.length, far.watches.length]).toEqual([1, 1]);
+  });
 });
 
 describe('the end of a watch', () => {

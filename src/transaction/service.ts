@@ -11,6 +11,8 @@ import type { Isolation } from '../model/write-set.js';
 export interface KeyspaceService {
   readonly name: KeyspaceName;
   status(): KeyspaceStatus;
+  /** A COMMIT would be refused as OVERLOADED now, so that nothing of it need be taken. */
+  readonly shedsCommits?: boolean;
   /** Point reads in one snapshot. */
   read(keys: readonly Key[], freshness: Freshness): Promise<Result<SnapshotRead>>;
   /** What a key that is present holds in the local snapshot, at once; undefined where `read` has more to say. Never throws. */
@@ -137,8 +139,11 @@ export type TransactionState =
   | { readonly state: 'unknown' };
 
 export interface ChangesRequest {
-  /** Exclusive. Undefined: what is committed from now on; seqno 0: from the first commit on. One ahead of the node waits. */
-  readonly from: Gtid | undefined;
+  /**
+   * Exclusive. Undefined: what is committed from now on; 'oldest': from the oldest commit on that is still kept here; seqno 0:
+   * from the first commit on. One ahead of the node waits.
+   */
+  readonly from: Gtid | 'oldest' | undefined;
   /** Only changes of keys in it; a commit without one is left out. */
   readonly range: KeyRange;
 }

@@ -276,7 +276,9 @@ export class FakeKeyspace implements KeyspaceService {
     const failure = this.#judge();
     if (failure !== undefined) return { ok: false, failure };
     this.changesRequests.push(request);
-    const feed = new FakeChangeFeed(request.from ?? this.at);
+    const feed = new FakeChangeFeed(
+      request.from === 'oldest' ? gtid(fakeHistory, seqno(0)) : (request.from ?? this.at),
+    );
     this.feeds.push(feed);
     return succeed(feed);
   }

@@ -31,7 +31,7 @@ export interface ReceivedWatch {
   readonly stream: PeerStream;
   readonly closed: boolean;
   send(position: string, commits?: readonly CommitEventMessage[]): void;
-  end(code: string): void;
+  end(code: string, more?: Partial<FailureMessage>): void;
 }
 
 export interface ScriptedNodeOptions {
@@ -95,7 +95,7 @@ export class ScriptedNode implements Acceptor {
         return closed;
       },
       send: (position, commits = []) => void stream.send(encodeWatchResponse({ commits, position })),
-      end: (code) => end(failureOf(code)),
+      end: (code, more) => end(failureOf(code, more)),
     });
   }
 

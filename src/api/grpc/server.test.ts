@@ -344,6 +344,13 @@ describe('a watch', () => {
     expect(await ended).toMatchObject({ info: { code: 'CHANGES_TOO_OLD', details: { oldest: 8 } } });
   });
 
+  it('from the oldest that is kept tells at once where that is', async () => {
+    await start();
+    const { batches } = watch('oldest');
+    await eventually(() => expect(batches).toEqual([{ commits: [], position: at(0) }]));
+    expect(node.default.changesRequests[0]).toMatchObject({ from: 'oldest' });
+  });
+
   it('asks its feed no further while the client does not read', async () => {
     await start();
     const { stream, batches } = watch();

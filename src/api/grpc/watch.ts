@@ -1,6 +1,6 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { succeed, type Failure, type Result } from '../../model/errors.js';
-import type { ChangeBatch, ChangeFeed } from '../../transaction/service.js';
+import type { ChangeBatch, ChangeFeed, ChangesRequest } from '../../transaction/service.js';
 import {
   decodeWatchRequest,
   encodeWatchResponse,
@@ -71,7 +71,8 @@ function open({ node }: GrpcContext, request: Uint8Array): Result<ChangeFeed> {
     const { keyspace, from, range } = decodeWatchRequest(request);
     const service = node.keyspace(keyspace);
     if (service === undefined) return keyspaceNotFound(keyspace);
-    const position = tokenOf('from', from);
+    const position: Result<ChangesRequest['from']> =
+      from === 'oldest' ? succeed(from) : tokenOf('from', from);
     if (!position.ok) return position;
     const refused = rangeRefusal('range', range);
     if (refused !== undefined) return refused;

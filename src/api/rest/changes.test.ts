@@ -167,6 +167,14 @@ describe('where it begins, and what it shows', () => {
     ]);
   });
 
+  it('is the oldest commit that is kept, on demand; the stream tells at once where that is', async () => {
+    const { connection } = await watching('?from=oldest');
+    expect(harness.node.default.changesRequests[0]?.from).toBe('oldest');
+    await connection.until(() => connection.parser.lastEventId === at(0));
+    await watching('?from=oldest', { 'last-event-id': at(8) });
+    expect(harness.node.default.changesRequests.at(-1)?.from).toBe(at(8));
+  });
+
   it('is Last-Event-ID where an EventSource comes back, whatever `from` it began with', async () => {
     await watching(`?from=${at(3)}`, { 'last-event-id': at(8) });
     expect(harness.node.default.changesRequests.at(-1)?.from).toBe(at(8));
@@ -182,6 +190,12 @@ describe('a request that is refused before the stream begins', () => {
   };
 
   it('is a problem like everywhere', async () => {
+    expect(await answered('?from=Oldest')).toEqual([400, 'INVALID_ARGUMENT', 'query.from']);
+    expect(await answered('', { 'last-event-id': 'oldest' })).toEqual([
+      400,
+      'INVALID_ARGUMENT',
+      'header.Last-Event-ID',
+    ]);
     expect(await answered('?from=x')).toEqual([400, 'INVALID_ARGUMENT', 'query.from']);
     expect(await answered('', { 'last-event-id': 'x' })).toEqual([
       400,

@@ -9,7 +9,7 @@ import { targetsOf, type TargetOptions } from '../target.js';
 export interface WatchOptions extends TargetOptions {
   readonly keyspace: string;
   readonly prefix?: string | undefined;
-  /** A GTID: what comes after it. */
+  /** A GTID: what comes after it; or `oldest`. */
   readonly from?: string | undefined;
 }
 

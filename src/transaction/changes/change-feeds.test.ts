@@ -227,6 +227,58 @@ describe('a store that recovers from a failed write', () => {
   });
 });
 
+describe('a feed from the oldest commit that is kept', () => {
+  const fromOldest = ({ feeds }: FeedBench, range = everyKey) =>
+    valueOf(feeds.open({ from: 'oldest', range }));
+
+  it('begins with the first where all are, and with the last where no other is', async () => {
+    const made = await bench();
+    const { store, chain } = made;
+    for (let i = 0; i < 3; i++) await store.apply([chain.transactions([set('a', `${i}`)])]);
+    expect(fromOldest(made).position).toBe(at(0));
+    expect(await nextShown(fromOldest(made))).toEqual(['1: a=0', '2: a=1', '3: a=2']);
+    await store.trim(logPosition(100));
+    expect(fromOldest(made).position).toBe(at(2));
+    expect(await nextShown(fromOldest(made))).toEqual(['3: a=2']);
+  });
+
+  it('begins later where what it would have begun with is trimmed meanwhile', async () => {
+    const made = await bench(1);
+    const { store, chain } = made;
+    const feed = fromOldest(made);
+    for (let i = 1; i <= 3; i++) await store.apply([chain.transactions([set('a', `${i}`)])]);
+    await store.trim(logPosition(3));
+    expect(await nextShown(feed)).toEqual(['3: a=3']);
+  });
+
+  it('begins behind counters whose outcomes are gone, and has no gap from then on', async () => {
+    const made = await bench();
+    const { store, chain } = made;
+    const writes = [[set('a')], [atomic('sum', 'n', 1n)], [set('b', 'x')], [set('a', 'y')]];
+    await store.apply([chain.transactions(...writes)]);
+    await store.apply([chain.batch([], 2 ** 40)]);
+    await store.trim(logPosition(0));
+    expect(await nextShown(fromOldest(made))).toEqual(['3: b=x', '4: a=y']);
+    const narrow = fromOldest(made, { start: key('a'), end: key('c') });
+    expect(await nextShown(narrow)).toEqual(['1: a=value', '3: b=x', '4: a=y']);
+  });
+
+  it('ends rather than leave out what lies behind something that it gave', async () => {
+    const made = await bench(1);
+    const { store, chain } = made;
+    const whole = 'v'.repeat(limits.feedBatchBytesMax);
+    await store.apply([chain.transactions([set('a', whole)]), chain.transactions([atomic('sum', 'n', 1n)])]);
+    await store.apply([chain.batch([], 2 ** 40)]);
+    await store.trim(logPosition(0));
+    const feed = fromOldest(made);
+    expect(await nextShown(feed)).toHaveLength(1);
+    expect(failureOf(await feed.next())).toMatchObject({
+      code: 'CHANGES_TOO_OLD',
+      details: { oldest: at(2) },
+    });
+  });
+});
+
 describe('a feed is refused', () => {
   it('at once when its position is of another history, or none', async () => {
     const { feeds } = await bench();

@@ -1,5 +1,6 @@
 import { fail, failure, succeed, type Failure, type Result } from '../../model/errors.js';
 import { gtid, parseGtid } from '../../model/gtid.js';
+import type { Seqno } from '../../model/ids.js';
 import { limits } from '../../model/limits.js';
 import type { Runtime } from '../../runtime/runtime.js';
 import type { AppliedEntry, KeyspaceStore } from '../../storage/store.js';
@@ -49,19 +50,16 @@ export class ChangeFeeds {
     const refusal = notServing() ?? invalidRange(range);
     if (refusal !== undefined) return { ok: false, failure: refusal };
     const history = store.head.keyspaceId!;
-    const parsed = from === undefined ? { history, seqno: store.head.seqno } : parseGtid(from);
-    if (parsed === undefined)
-      return fail('INVALID_ARGUMENT', 'the position is no GTID', { details: { field: 'from' } });
-    if (parsed.history !== history) return { ok: false, failure: historyMismatch(from!, history) };
-    const oldest = oldestFeedSeqno(store);
-    if (parsed.seqno < oldest) return changesTooOld(gtid(history, parsed.seqno), gtid(history, oldest));
+    const after = startOf(store, from);
+    if (!after.ok) return after;
     if (this.#open.size >= limits.feedsMax) {
       const message = `${limits.feedsMax} change feeds of this keyspace are open on this node`;
       return fail('OVERLOADED', message, { details: { retryAfterMs: 1000 } });
     }
     const feed: LocalChangeFeed = new LocalChangeFeed(this.#source, {
       history,
-      after: parsed.seqno,
+      after: after.value,
+      isFromOldest: from === 'oldest',
       range,
       onEnd: () => this.#onEnd(feed),
     });
@@ -91,6 +89,19 @@ export class ChangeFeeds {
     this.#open.delete(feed);
     if (this.#open.size === 0) this.#source.recent.clear();
   }
+}
+
+/** The seqno that a feed begins after. */
+function startOf(store: KeyspaceStore, from: ChangesRequest['from']): Result<Seqno> {
+  if (from === undefined) return succeed(store.head.seqno);
+  const oldest = oldestFeedSeqno(store);
+  if (from === 'oldest') return succeed(oldest);
+  const history = store.head.keyspaceId!;
+  const parsed = parseGtid(from);
+  if (parsed === undefined)
+    return fail('INVALID_ARGUMENT', 'the position is no GTID', { details: { field: 'from' } });
+  if (parsed.history !== history) return { ok: false, failure: historyMismatch(from, history) };
+  return parsed.seqno < oldest ? changesTooOld(from, gtid(history, oldest)) : succeed(parsed.seqno);
 }
 
 const nodeStops = failure('NODE_NOT_READY', 'the node stops', { details: { state: 'draining' } });

@@ -25,6 +25,8 @@ export interface FeedSource {
 export interface FeedOptions {
   readonly history: KeyspaceId;
   readonly after: Seqno;
+  /** It may begin later than `after` where the first commits need what is no longer kept. */
+  readonly isFromOldest: boolean;
   readonly range: KeyRange;
   /** Called once, when it is closed or has failed. */
   readonly onEnd: () => void;
@@ -40,6 +42,8 @@ export class LocalChangeFeed implements ChangeFeed {
   #after: Seqno;
   /** Of the entry to read next, once it is known. */
   #position: number | undefined;
+  /** Whether it may still begin later. */
+  #isMovable: boolean;
   #failure: Failure | undefined;
   #closed = false;
   #busy = false;
@@ -49,6 +53,7 @@ export class LocalChangeFeed implements ChangeFeed {
     this.#source = source;
     this.#options = options;
     this.#after = options.after;
+    this.#isMovable = options.isFromOldest;
   }
 
   get position(): Gtid {
@@ -95,12 +100,15 @@ export class LocalChangeFeed implements ChangeFeed {
       const leftMs = endMs - clock.monotonicMs();
       if (leftMs <= 0) break;
       if (this.#after >= this.#source.store.head.seqno) {
+        this.#isMovable = false;
         await this.#wait(Math.min(leftMs, checkMs));
         continue;
       }
       const commits = await this.#advance();
       if (!commits.ok) return commits;
-      if (commits.value.length > 0) return succeed({ commits: commits.value, position: this.position });
+      if (commits.value.length === 0) continue;
+      this.#isMovable = false;
+      return succeed({ commits: commits.value, position: this.position });
     }
     return succeed({ commits: [], position: this.position });
   }
@@ -132,9 +140,14 @@ export class LocalChangeFeed implements ChangeFeed {
   async #advanceInStore(): Promise<Result<readonly CommitEvent[]>> {
     const { store } = this.#source;
     this.#position ??= positionOf(store, this.#after + 1);
-    if (this.#position === undefined) return this.#tooOld(oldestFeedSeqno(store));
-    const entries = await readCommits(store, this.#position, limits.feedBatchBytesMax);
-    return entries.length === 0 ? this.#tooOld(oldestFeedSeqno(store)) : this.#collect(entries);
+    const entries =
+      this.#position === undefined ? [] : await readCommits(store, this.#position, limits.feedBatchBytesMax);
+    if (entries.length > 0) return this.#collect(entries);
+    const oldest = oldestFeedSeqno(store);
+    if (!this.#isMovable || oldest <= this.#after) return this.#tooOld(oldest);
+    this.#after = oldest;
+    this.#position = undefined;
+    return succeed([]);
   }
 
   /** Passes the entries, and gives what of them is in the range. */
@@ -146,12 +159,14 @@ export class LocalChangeFeed implements ChangeFeed {
       for (const commit of commits) {
         if (commit.seqno <= this.#after) continue;
         const changes = changesIn(commit, range);
-        if (changes === undefined) forgotten = commit.seqno;
-        else if (changes.length > 0)
+        if (changes === undefined) {
+          forgotten = commit.seqno;
+          if (this.#isMovable) events.length = 0;
+        } else if (changes.length > 0)
           events.push({ gtid: gtid(history, commit.seqno), timeMs: commit.timeMs, changes });
       }
     }
-    if (forgotten !== undefined) return this.#tooOld(forgotten);
+    if (forgotten !== undefined && !this.#isMovable) return this.#tooOld(forgotten);
     const last = entries.at(-1)!;
     if (last.lastSeqno > this.#after) this.#after = last.lastSeqno;
     this.#position = last.position + 1;

@@ -15,7 +15,10 @@ import { encodingWord, rangeProperties } from '../schemas.js';
 const query = Type.Object(
   {
     from: Type.Optional(
-      Type.String({ description: 'A GTID: what comes after it. Default: what is committed from now on.' }),
+      Type.String({
+        description:
+          'A GTID: what comes after it; `oldest`: from the oldest commit on that this node keeps. Default: what is committed from now on.',
+      }),
     ),
     ...rangeProperties,
     encoding: Type.Optional(encodingWord),
@@ -38,9 +41,12 @@ interface WatchInput extends ChangesRequest {
   readonly encoding: Encoding;
 }
 
-function positionOf(from: string | undefined, lastEventId: string | undefined): Result<Gtid | undefined> {
+function positionOf(
+  from: string | undefined,
+  lastEventId: string | undefined,
+): Result<Gtid | 'oldest' | undefined> {
   if (lastEventId !== undefined && lastEventId !== '') return parseToken('header.Last-Event-ID', lastEventId);
-  return from === undefined ? succeed(undefined) : parseToken('query.from', from);
+  return from === undefined || from === 'oldest' ? succeed(from) : parseToken('query.from', from);
 }
 
 /** A stream has its connection to itself: when it ends, nothing keeps that open. */
