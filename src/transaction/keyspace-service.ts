@@ -56,6 +56,10 @@ export class LocalKeyspace implements KeyspaceService {
     return this.#open.size;
   }
 
+  get shedsCommits(): boolean {
+    return this.#context.commits.overdue;
+  }
+
   get openFeeds(): number {
     return this.#feeds.size;
   }

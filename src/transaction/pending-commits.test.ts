@@ -331,3 +331,33 @@ it('who waits when the node stops is told that the outcome is unknown', async ()
   await nextTurn();
   expect(told.settled).toMatchObject({ kind: 'refused', code: 'COMMIT_OUTCOME_UNKNOWN', certain: false });
 });
+
+describe('commits that wait too long', () => {
+  it('have new ones refused before they are sent, until the oldest has its outcome', async () => {
+    const node = new Node();
+    node.submit(id(1));
+    node.time.advance(10);
+    node.submit(id(2));
+    node.time.advance(limits.commitWaitMsMax - 10);
+    expect(node.commits.overdue).toBe(false);
+    node.time.advance(1);
+    expect(node.commits.overdue).toBe(true);
+    const refused = node.submit(id(3));
+    await nextTurn();
+    expect(refused.settled).toMatchObject({ kind: 'refused', code: 'OVERLOADED', certain: true });
+    expect(node.sent).toHaveLength(2);
+    node.applied(id(1), committed);
+    expect(node.commits.overdue).toBe(false);
+    node.submit(id(3));
+    expect(node.sent).toHaveLength(3);
+  });
+
+  it('count from when they were sent last: a sequencer that begins anew has its time', () => {
+    const node = new Node();
+    node.submit(id(1));
+    node.time.advance(limits.commitWaitMsMax + 1);
+    expect(node.commits.overdue).toBe(true);
+    node.commits.onServing();
+    expect(node.commits.overdue).toBe(false);
+  });
+});

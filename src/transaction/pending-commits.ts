@@ -32,6 +32,8 @@ interface Pending {
   readonly bytes: number;
   submission: Submission;
   sends: number;
+  /** By the monotonic clock, when it was last sent. */
+  sentMs: number;
   /** Another copy of the id may exist: only a tombstone proves that it will not commit. */
   tombstoneOnly: boolean;
   /** After a refusal that may pass; one copy answers all that were refused. */
@@ -72,6 +74,15 @@ export class PendingCommits implements LinkListener {
     return this.#pending.has(id);
   }
 
+  /**
+   * The oldest submission waits for longer than limits.commitWaitMsMax: somewhere on the way they queue, and one more would
+   * wait as long at least. Until that one has its outcome, new ones are refused.
+   */
+  get overdue(): boolean {
+    const oldest = this.#pending.values().next().value;
+    return oldest !== undefined && this.#runtime.clock.monotonicMs() - oldest.sentMs > limits.commitWaitMsMax;
+  }
+
   /** Resolves when the outcome is known; a caller that will not wait so long leaves it behind. */
   submit(attempt: CommitAttempt): Promise<Settled> {
     const logged = this.#store.outcome(attempt.id);
@@ -86,6 +97,10 @@ export class PendingCommits implements LinkListener {
     const bytes = submissionBytes(attempt.submission);
     if (this.#pending.size >= limits.submissionsMax || this.#bytes + bytes > limits.submissionBytesMax) {
       const detail = 'too many commits of this node wait for their outcome';
+      return Promise.resolve({ kind: 'refused', code: 'OVERLOADED', detail, certain });
+    }
+    if (this.overdue) {
+      const detail = 'commits of this node wait too long for their outcome';
       return Promise.resolve({ kind: 'refused', code: 'OVERLOADED', detail, certain });
     }
     return this.#begin(attempt, bytes).settled;
@@ -126,6 +141,7 @@ export class PendingCommits implements LinkListener {
       bytes,
       submission,
       sends: 0,
+      sentMs: 0,
       tombstoneOnly: mayBeRetry,
       resubmitIsDue: false,
       settled,
@@ -142,6 +158,7 @@ export class PendingCommits implements LinkListener {
     if (pending.tombstoneOnly && !pending.submission.retry)
       pending.submission = { ...pending.submission, retry: true };
     pending.sends += 1;
+    pending.sentMs = this.#runtime.clock.monotonicMs();
     this.#link.submit(pending.submission);
   }
 

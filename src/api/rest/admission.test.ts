@@ -135,6 +135,33 @@ describe('requests under way', () => {
   });
 });
 
+describe('while commits wait too long for their outcome', () => {
+  it('what begins another is refused; transactions that are open, reads and other keyspaces go on', async () => {
+    await start({});
+    release();
+    const service = http.node.default;
+    Object.assign(service, { shedsCommits: true });
+    const post = async (path: string, keyspace = 'default'): Promise<HttpAnswer> =>
+      http.sendRaw('POST', `/v1/keyspaces/${keyspace}/${path}`, Buffer.from('{}'), {
+        'content-type': 'application/json',
+        'content-length': '2',
+      });
+    for (const refused of [await write(), await post('transact'), await post('transactions')])
+      expect(refused.json()).toMatchObject({ code: 'OVERLOADED', outcome: 'not-committed' });
+    expect(service.transacted).toEqual([]);
+    expect((await post('transactions', 'eu')).status).toBe(201);
+    expect((await read(key)).status).toBe(404);
+    Object.assign(service, { shedsCommits: false });
+    const { transactionId } = (await post('transactions')).json() as { transactionId: string };
+    Object.assign(service, { shedsCommits: true });
+    const committed = await http.sendRaw(
+      'POST',
+      `/v1/keyspaces/default/transactions/${transactionId}/commit`,
+    );
+    expect(committed.status).toBe(200);
+  });
+});
+
 describe('probes', () => {
   it('have a bound of their own', async () => {
     await start({ httpProbesMax: 0 });

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { failure, type OutcomeWord } from '../../model/errors.js';
 import { limits } from '../../model/limits.js';
+import type { NodeService } from '../../transaction/service.js';
 import { problemOf, retryAfterSeconds } from '../errors.js';
 
 export type AdmissionLimits = Pick<
@@ -20,7 +21,7 @@ export type AdmissionLimits = Pick<
 type Bounds = { readonly [Name in keyof AdmissionLimits]: number };
 
 export interface AdmissionOptions {
-  readonly region: string;
+  readonly node: Pick<NodeService, 'region' | 'keyspace'>;
   readonly registry: Registry;
   readonly bounds?: Bounds;
 }
@@ -32,13 +33,17 @@ const namesTransaction = /^[^?]*\/transactions\/[^?]/;
 /** It stays open for as long as its client likes, and has a bound of its own (feedsMax). */
 const feed = /^[^?]*\/changes(\?|$)/;
 
-type Refused = 'requests' | 'bodies' | 'probes' | 'connections';
+/** Requests that begin what ends in a COMMIT. */
+const begins = /^\/v1\/keyspaces\/([a-z0-9-]+)\/(?:keys\/|transact(?:ions)?(?:\?|$))/;
+
+type Refused = 'requests' | 'bodies' | 'commits' | 'probes' | 'connections';
 
 /**
  * Judges every request before anything of it is taken: above a bound it is answered OVERLOADED with Retry-After, without
  * the framework, so that refusing costs little. What is let in holds its place until it is answered or its client is gone.
  */
 export class Admission {
+  readonly #node: AdmissionOptions['node'];
   readonly #bounds: Bounds;
   readonly #refuse: Refusals;
   /** Beyond httpConnectionsMax, the oldest first. */
@@ -48,9 +53,10 @@ export class Admission {
   #bodiesBytes = 0;
   #probes = 0;
 
-  constructor({ region, registry, bounds = limits }: AdmissionOptions) {
+  constructor({ node, registry, bounds = limits }: AdmissionOptions) {
+    this.#node = node;
     this.#bounds = bounds;
-    this.#refuse = new Refusals(region, registry);
+    this.#refuse = new Refusals(node.region, registry);
     observe(
       registry,
       'requests_under_way',
@@ -95,6 +101,7 @@ export class Admission {
     const bytes = announcedBytes(request, bounds.requestBodyBytesMax);
     if (bytes > 0 && this.#bodiesBytes + bytes > bounds.httpBodiesBytesMax)
       return this.#refuse.answer('bodies', request, response);
+    if (this.#isShed(request)) return this.#refuse.answer('commits', request, response);
     if (feed.test(url)) return false;
     this.#requests += 1;
     this.#bodiesBytes += bytes;
@@ -103,6 +110,13 @@ export class Admission {
       this.#bodiesBytes -= bytes;
     });
     return false;
+  }
+
+  /** Its COMMIT would be refused when all of it had been read and judged: what that costs is saved. */
+  #isShed({ method, url }: IncomingMessage): boolean {
+    if (method === 'GET' || method === 'HEAD') return false;
+    const keyspace = begins.exec(url!)?.[1];
+    return keyspace !== undefined && this.#node.keyspace(keyspace)?.shedsCommits === true;
   }
 }
 
@@ -131,6 +145,7 @@ function announcedBytes({ headers }: IncomingMessage, bytesMax: number): number 
 
 const said: Readonly<Record<Refused, string>> = {
   requests: 'as many requests as this node takes are under way',
+  commits: 'commits of this node wait too long for their outcome',
   bodies: 'as many bytes of requests as this node takes are under way',
   probes: 'as many probes as this node takes are under way',
   connections: 'this node has as many connections as it takes',
