@@ -200,7 +200,7 @@ function toldOf(node: NodeId, keyspace: GossipStatus['keyspaces'][number]): Told
 }
 
 /** What is told of one keyspace. */
-export function statusOf({ service, node, held }: KeyspaceHost): GossipStatus['keyspaces'][number] {
+export function statusOf({ service, node, held, seen }: KeyspaceHost): GossipStatus['keyspaces'][number] {
   const { name, uuid, state, position, applied, epoch, detail } = service.status();
   const check = node?.check.report;
   return {
@@ -216,5 +216,6 @@ export function statusOf({ service, node, held }: KeyspaceHost): GossipStatus['k
     checkMark: check?.mark ?? '',
     checkPosition: check?.position ?? 0,
     checkHash: Buffer.from(check?.hash ?? '', 'hex'),
+    seenPosition: Math.max(0, seen.tail.position),
   };
 }

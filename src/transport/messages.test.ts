@@ -141,6 +141,7 @@ const gossipMessage: fc.Arbitrary<GossipMessage> = fc.oneof(
         checkMark: text,
         checkPosition: uint64,
         checkHash: bytes,
+        seenPosition: safe,
       }),
       { maxLength: 3 },
     ),
@@ -160,7 +161,7 @@ const transferFromJoiner: fc.Arbitrary<TransferFromJoiner> = fc.oneof(
     chunks: uint64,
     lastKey: bytes,
   }),
-  fc.record({ type: type('taken'), chunks: uint64, whole: flag }),
+  fc.record({ type: type('taken'), chunks: uint64, done: flag }),
 );
 
 const transferFromDonor: fc.Arbitrary<TransferFromDonor> = fc.oneof(

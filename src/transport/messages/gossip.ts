@@ -38,6 +38,8 @@ export interface KeyspaceStatus {
   readonly checkPosition: number;
   /** SHA-256, or empty while it is computed. */
   readonly checkHash: Uint8Array;
+  /** The highest durable position that a sequencer has told it, applied or not; 0: none. */
+  readonly seenPosition: number;
 }
 
 export interface Pong {
@@ -59,6 +61,7 @@ interface WireKeyspaceStatus {
   readonly checkMark: string;
   readonly checkPosition: WireUint64;
   readonly checkHash: WireBytes;
+  readonly seenPosition: WireUint64;
 }
 
 interface WireGossipMessage {
@@ -117,5 +120,6 @@ function keyspaceStatusOf(wire: WireKeyspaceStatus): KeyspaceStatus {
     checkMark: wire.checkMark,
     checkPosition: safeIntegerOf(wire.checkPosition, 'status.check_position'),
     checkHash: bytesOf(wire.checkHash),
+    seenPosition: safeIntegerOf(wire.seenPosition, 'status.seen_position'),
   };
 }
