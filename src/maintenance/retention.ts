@@ -1,4 +1,5 @@
 import { logPosition, type NodeId } from '../model/ids.js';
+import { limits } from '../model/limits.js';
 import type { Retention } from '../model/retention.js';
 import { delay, every, type Cancel, type Runtime } from '../runtime/runtime.js';
 import type { KeyspaceStore } from '../storage/store.js';
@@ -14,8 +15,6 @@ export interface RetentionPorts {
 }
 
 const periodMs = 1000;
-/** Outcomes are dropped when the id floor has risen this far, so that a trim has something to do. */
-const floorStepMsMax = 60_000;
 const pauseMsMin = 5;
 
 /**
@@ -75,7 +74,8 @@ class Trimmer {
     const { retention, store } = this.#ports;
     const risenMs = store.head.idFloorMs - this.#trimmedFloorMs;
     if (store.kept.outcomes === 0 || risenMs <= 0) return false;
-    const stepMs = Math.min(floorStepMsMax, retention.outcomesMsMax / 16);
+    // So far that a trim has something to do.
+    const stepMs = Math.min(limits.keptSpanMs, retention.outcomesMsMax / 16);
     return risenMs >= stepMs || store.kept.outcomesBytes > retention.outcomesBytesMax;
   }
 }
