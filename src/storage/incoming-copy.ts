@@ -35,17 +35,22 @@ export interface CopyProgress {
 export interface IncomingCopy {
   readonly origin: CopyOrigin;
   readonly progress: CopyProgress;
+  /** `finish` has succeeded, perhaps before a restart: no more chunks, only `replay` is left. */
+  readonly isWhole: boolean;
   /** Throws StoreDamaged when the chunk is not the next one, or its rows are not what its hash says. */
   addChunk(chunk: CopyChunk): Promise<void>;
   /** Throws EntriesDoNotFollow. What is already there may come again. */
   addEntries(entries: readonly Uint8Array[]): Promise<void>;
   /**
-   * All chunks are there: moves LevelDB's log into its tables, reopens the database, reads everything back, verifies that
+   * All chunks are there (does nothing on a copy that is whole): moves LevelDB's log into its tables, reopens the database, reads everything back, verifies that
    * chunks are dense, whole and `chunks` in number, and writes the head record: a store now, of the origin's head, without
    * entries. Throws StoreDamaged (the copy is then to be dropped).
    */
   finish(chunks: number): Promise<void>;
-  /** After `finish`: applies the stored entries, in groups, and drops them from the copy. `onProgress`: the position reached. */
+  /**
+   * After `finish`: applies the stored entries, in groups, and drops them from the copy, which is then a store and no copy
+   * any more, and closed. `onProgress`: the position reached.
+   */
   replay(onProgress: (position: number) => void): Promise<Head>;
   close(): Promise<void>;
 }

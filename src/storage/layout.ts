@@ -14,9 +14,20 @@ import { StoreDamaged, type Head, type ReplacedHistory, type Row } from './store
  */
 const layoutFormat = 1;
 
-const prefixes = { data: 'd', entry: 'e', outcome: 'o', expiry: 'x', meta: 'm' } as const;
+const prefixes = {
+  data: 'd',
+  entry: 'e',
+  hashes: 'h',
+  meta: 'm',
+  outcome: 'o',
+  expiry: 'x',
+  /** Only in a copy that is being brought in: what came in one chunk, and entries that follow the copy. */
+  chunk: 'c',
+  beside: 'b',
+} as const;
 type Prefix = keyof typeof prefixes;
 const outcomeByte = prefixes.outcome.charCodeAt(0);
+const hintByte = prefixes.expiry.charCodeAt(0);
 
 export const formatKey = Buffer.from('mformat');
 export const headKey = Buffer.from('mhead');
@@ -34,12 +45,19 @@ export function keyOfDataKey(bytes: Buffer): Key {
 export const entryKeyBytes = 9;
 
 export function entryKey(position: number): Buffer {
-  return new ByteWriter(9).rawLatin1(prefixes.entry).u64(position).finish();
+  return numberedKey('entry', position);
 }
 
-export function positionOfEntryKey(bytes: Buffer): number {
+/** The key of a record that is found by a number ≥ 0; they lie in its order. */
+export function numberedKey(of: 'entry' | 'hashes' | 'chunk' | 'beside', number: number): Buffer {
+  return new ByteWriter(entryKeyBytes).rawLatin1(prefixes[of]).u64(number).finish();
+}
+
+export function numberOfKey(bytes: Buffer): number {
   return new ByteReader(bytes, 1).u64();
 }
+
+export const positionOfEntryKey = numberOfKey;
 
 /** Ids are UUIDv7, so outcomes lie in the order of their ids' times. */
 export function outcomeKey(id: TransactionId): Buffer {
@@ -91,13 +109,14 @@ function sealRow(writer: ByteWriter, keyBytes: number): Row {
   return { key: sealed.subarray(0, keyBytes), value: sealed.subarray(keyBytes) };
 }
 
-function seal(at: Buffer, writer: ByteWriter): Buffer {
+/** A record of what the writer holds, for the database key `at`. */
+export function seal(at: Buffer, writer: ByteWriter): Buffer {
   const body = writer.finish();
   return writer.u32(crc32(body, crc32(at))).finish();
 }
 
 /** A reader of a sealed record's body. Throws StoreDamaged when the seal is broken. */
-function unseal(at: Buffer, record: Buffer, what: () => string): ByteReader {
+export function unseal(at: Buffer, record: Buffer, what: () => string): ByteReader {
   const bodyLength = record.length - 4;
   if (bodyLength < 0) throw new StoreDamaged(`${what()} is cut short`);
   const body = record.subarray(0, bodyLength);
@@ -152,6 +171,12 @@ export function decodeStoredOutcome(at: Buffer, record: Buffer): LoggedOutcome {
   return decodeOutcome(reader.raw(reader.remaining));
 }
 
+/** Whether a record of data, an outcome or a hint is what was written under its key. Throws StoreDamaged. */
+export function verifyRow({ key, value }: Row): void {
+  if (key[0] === hintByte && value.length === 0) return;
+  unseal(key, value, () => `the record at 0x${key.toString('hex')}`);
+}
+
 /** The head and where the kept entries begin: enough to verify that they are dense and chained. */
 export interface HeadRecord {
   readonly head: Head;
@@ -192,13 +217,20 @@ export function decodeElection(record: Buffer): Buffer {
 
 /** Oldest first. */
 export function encodeReplaced(histories: readonly ReplacedHistory[]): Buffer {
-  const writer = new ByteWriter(16 + 32 * histories.length).varint(histories.length);
+  return seal(replacedKey, writeReplaced(new ByteWriter(16 + 32 * histories.length), histories));
+}
+
+export function writeReplaced(writer: ByteWriter, histories: readonly ReplacedHistory[]): ByteWriter {
+  writer.varint(histories.length);
   for (const { keyspaceId, position, seqno } of histories) writer.uuid(keyspaceId).u64(position).u64(seqno);
-  return seal(replacedKey, writer);
+  return writer;
 }
 
 export function decodeReplaced(record: Buffer): ReplacedHistory[] {
-  const reader = unseal(replacedKey, record, () => 'the record of replaced histories');
+  return readReplaced(unseal(replacedKey, record, () => 'the record of replaced histories'));
+}
+
+export function readReplaced(reader: ByteReader): ReplacedHistory[] {
   const histories: ReplacedHistory[] = [];
   for (let left = reader.varint(); left > 0; left--) {
     const keyspaceId = reader.uuid() as KeyspaceId;

@@ -1,23 +1,41 @@
 import type { AbstractSnapshot } from 'abstract-level';
-import { everything } from './layout.js';
+import { everything, verifyRow } from './layout.js';
+import { recordPages } from './record-pages.js';
 import type { Database, Row } from './store.js';
 
 /** What a copy of a state is made of, in the order of the database keys. */
 const copied = ['data', 'outcome', 'expiry'] as const;
-const pageRows = 4096;
 const sampleBytes = 1024 * 1024;
 
 interface Source {
   readonly database: Database;
-  readonly snapshot: AbstractSnapshot;
+  /** Undefined: of the database as it is. */
+  readonly snapshot?: AbstractSnapshot;
 }
 
-/** Whether a copy of a state has a record of this key. */
+/** All rows of a state after `after` (undefined: from the first), in pages of about `pageBytes`, as they lie there. */
+export async function* rowPages(
+  { database, snapshot }: Source,
+  after?: Buffer,
+  pageBytes?: number,
+): AsyncGenerator<readonly [Buffer, Buffer][]> {
+  for (const kind of copied) {
+    const { gte, lt } = everything(kind);
+    if (after !== undefined && after.compare(lt) >= 0) continue;
+    const from = after !== undefined && after.compare(gte) > 0 ? { gt: after } : { gte };
+    yield* recordPages(database, { ...from, lt, ...(snapshot && { snapshot }) }, pageBytes);
+  }
+}
+
+/** Whether a copy is made of records with such keys. */
 export function isCopied(key: Buffer): boolean {
-  return copied.some((kind) => key[0] === everything(kind).gte[0]);
+  return copied.some((kind) => everything(kind).gte[0] === key[0]);
 }
 
-/** Rows after `after`, about `bytesMax` of them, one at least when there is one; none at the end. */
+/**
+ * Rows after `after`, about `bytesMax` of them, one at least when there is one; none at the end. Each is verified, so that
+ * damage is not copied: throws StoreDamaged.
+ */
 export async function readRows(
   source: Source,
   after: Buffer | undefined,
@@ -25,35 +43,16 @@ export async function readRows(
 ): Promise<readonly Row[]> {
   const rows: Row[] = [];
   let bytes = 0;
-  for (const kind of copied) {
-    const { gte, lt } = everything(kind);
-    if (after !== undefined && after.compare(lt) >= 0) continue;
-    const from = after !== undefined && after.compare(gte) > 0 ? { gt: after } : { gte };
-    const pages = pagesOf(source, { ...from, lt }, bytesMax);
-    for await (const page of pages) {
-      for (const [key, value] of page) {
-        const more = key.length + value.length;
-        if (rows.length > 0 && bytes + more > bytesMax) return rows;
-        rows.push({ key, value });
-        bytes += more;
-      }
+  for await (const page of rowPages(source, after, bytesMax)) {
+    for (const [key, value] of page) {
+      bytes += key.length + value.length;
+      if (rows.length > 0 && bytes > bytesMax) return rows;
+      const row = { key, value };
+      verifyRow(row);
+      rows.push(row);
     }
   }
   return rows;
-}
-
-async function* pagesOf({ database, snapshot }: Source, range: object, bytesMax: number) {
-  const options = { ...range, snapshot, fillCache: false, highWaterMarkBytes: bytesMax };
-  const iterator = database.iterator(options as object);
-  try {
-    for (;;) {
-      const page = await iterator.nextv(pageRows);
-      if (page.length === 0) return;
-      yield page;
-    }
-  } finally {
-    await iterator.close();
-  }
 }
 
 interface TellsSizes {

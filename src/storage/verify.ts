@@ -25,11 +25,11 @@ import {
   type HeadRecord,
 } from './layout.js';
 import { readError } from './level-errors.js';
+import { recordPages } from './record-pages.js';
 import { StoreDamaged, type Database, type ReplacedHistory } from './store.js';
 import { writeBatch } from './write-batch.js';
 
 const pageEntries = 1000;
-const pageOutcomes = 10_000;
 const pageBytesMax = 4 * 1024 * 1024;
 
 export interface Verified extends HeadRecord {
@@ -100,16 +100,8 @@ async function expectNothingElse(database: Database): Promise<void> {
 
 /** Their bytes too, so that it has to read them; their seals are verified when each is read for itself. */
 async function countOutcomes(database: Database, census: Census): Promise<void> {
-  const options = { ...everything('outcome'), fillCache: false, highWaterMarkBytes: pageBytesMax };
-  const iterator = database.iterator(options as object);
-  try {
-    for (;;) {
-      const rows = await iterator.nextv(pageOutcomes);
-      if (rows.length === 0) return;
-      for (const [key, value] of rows) census.addOutcome(timeOfOutcomeKey(key), key.length + value.length);
-    }
-  } finally {
-    await iterator.close();
+  for await (const page of recordPages(database, everything('outcome'))) {
+    for (const [key, value] of page) census.addOutcome(timeOfOutcomeKey(key), key.length + value.length);
   }
 }
 
