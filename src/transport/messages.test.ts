@@ -141,7 +141,7 @@ const gossipMessage: fc.Arbitrary<GossipMessage> = fc.oneof(
         checkMark: text,
         checkPosition: uint64,
         checkHash: bytes,
-        seenPosition: safe,
+        seenPosition: uint64,
       }),
       { maxLength: 3 },
     ),
