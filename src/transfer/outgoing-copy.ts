@@ -1,7 +1,7 @@
 import { limits } from '../model/limits.js';
 import { uuidToBytes } from '../model/ids.js';
 import type { Runtime } from '../runtime/runtime.js';
-import { chunkHash, packRows } from './packed-rows.js';
+import { hashPacked, packRows } from '../storage/packed-rows.js';
 import {
   decodeTransferFromJoiner,
   encodeTransferFromDonor,
@@ -67,9 +67,9 @@ export class OutgoingCopy {
       onTaken();
     }
     this.#onRoom?.();
-    if (!message.whole) return;
-    onOver('the joiner has all of it');
-    stream.close('the joiner has all of it');
+    if (!message.done) return;
+    onOver('the joiner needs it no more');
+    stream.close('the joiner needs it no more');
   }
 
   async #sendAll(): Promise<void> {
@@ -88,7 +88,7 @@ export class OutgoingCopy {
       this.#number += 1;
       this.#rows += rows.length;
       this.#bytes += packed.length;
-      const chunk = { type: 'chunk', number: this.#number, rows: packed, hash: chunkHash(packed) } as const;
+      const chunk = { type: 'chunk', number: this.#number, rows: packed, hash: hashPacked(packed) } as const;
       if (!stream.send(encodeTransferFromDonor(chunk))) await stream.drained();
       await this.#room();
     }

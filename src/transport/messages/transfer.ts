@@ -34,8 +34,8 @@ export interface TransferTaken {
   readonly type: 'taken';
   /** Up to this one they are stored. */
   readonly chunks: number;
-  /** All are, and have been verified. */
-  readonly whole: boolean;
+  /** The snapshot is needed no more. */
+  readonly done: boolean;
 }
 
 const ownCopies = ['none', 'prefix', 'different', 'unknown'] as const;
@@ -94,7 +94,7 @@ interface WireFromJoiner {
     readonly chunks: WireUint64;
     readonly lastKey: WireBytes;
   } | null;
-  readonly taken?: { readonly chunks: WireUint64; readonly whole: boolean } | null;
+  readonly taken?: { readonly chunks: WireUint64; readonly done: boolean } | null;
 }
 
 interface WireReplaced {
@@ -146,7 +146,7 @@ export function decodeTransferFromJoiner(bytes: Uint8Array): TransferFromJoiner 
   const { hello, taken } = fromJoiner.decode(bytes);
   if (taken) {
     const chunks = safeIntegerOf(taken.chunks, 'taken.chunks');
-    return { type: 'taken', chunks, whole: taken.whole };
+    return { type: 'taken', chunks, done: taken.done };
   }
   if (hello) {
     return {
