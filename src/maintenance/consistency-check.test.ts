@@ -129,6 +129,19 @@ describe('a node whose state differs stops serving, and it alone', () => {
     expect(cluster.status('east').state).toBe('synced');
   });
 
+  it.each(['west', 'home'])('and does not serve after a restart either: %s', async (node) => {
+    await start();
+    await whileDown(node, () => changeRecord(node));
+    await check();
+    await expectInconsistent(node);
+    await eventually(() => cluster.parts(node).store.condemned !== undefined);
+    await cluster.stopNode(node);
+    await cluster.startNode(node);
+    expect(cluster.status(node).state).toBe('inconsistent');
+    expect(failureOf(await cluster.keyspace(node).read([key('a')], local)).code).toBe('NODE_INCONSISTENT');
+    expect(cluster.parts(node).sequencing).toBe(false);
+  });
+
   it('when an outcome is missing', async () => {
     const id = await start();
     await whileDown('east', () => cluster.disk('east').overwrite(outcomeKey(id), undefined));

@@ -1,7 +1,13 @@
 import { fail, type Result } from '../model/errors.js';
 import type { NodeId, Seqno } from '../model/ids.js';
 import { every, type Cancel, type Runtime } from '../runtime/runtime.js';
-import { StoreDamaged, type AppliedEntry, type Head, type KeyspaceStore } from '../storage/store.js';
+import {
+  StoreDamaged,
+  type AppliedEntry,
+  type Condemned,
+  type Head,
+  type KeyspaceStore,
+} from '../storage/store.js';
 import type { CheckStatus } from '../transaction/service.js';
 import { checkHash } from './check-hash.js';
 import { judgeCheck } from './judge-check.js';
@@ -22,7 +28,7 @@ export interface ConsistencyCheckPorts {
   readonly everyMs: number;
   /** Puts a mark into the log; undefined where this node does not sequence now. */
   readonly mark: () => Promise<Marked> | undefined;
-  /** This node's copy is wrong and must not be served; called once. `why` is for the operator. */
+  /** This node's copy is wrong and must not be served; called once, when that is found. `why` is for the operator. */
   readonly onWrong: (why: string) => void;
 }
 
@@ -53,13 +59,14 @@ export class ConsistencyCheck {
   readonly #cancel: Cancel;
   readonly #unsubscribe: () => void;
   #run: Run | undefined;
-  #wrong: { readonly why: string; readonly sinceMs: number } | undefined;
+  #wrong: Condemned | undefined;
   #markedMs: number;
   #stopped = false;
 
   constructor(ports: ConsistencyCheckPorts) {
     this.#ports = ports;
     const { store, runtime } = ports;
+    this.#wrong = store.condemned;
     this.#markedMs = runtime.clock.monotonicMs();
     this.#unsubscribe = store.onApplied((applied, head) => this.#onApplied(applied, head));
     this.#cancel = every(runtime.timers, periodMs, () => {
@@ -81,8 +88,8 @@ export class ConsistencyCheck {
     return { mark, position, hash };
   }
 
-  /** Why, and since when (wall clock), this node must not serve. */
-  get wrong(): { readonly why: string; readonly sinceMs: number } | undefined {
+  /** Why, and since when, this node must not serve; also what a check before a restart found. */
+  get wrong(): Condemned | undefined {
     return this.#wrong;
   }
 
@@ -185,10 +192,15 @@ export class ConsistencyCheck {
 
   #stopServing({ mark, position, detail }: Run): void {
     if (this.#wrong !== undefined) return;
-    const { runtime, self, onWrong } = this.#ports;
+    const { runtime, self, store, onWrong } = this.#ports;
     const why = `the state of ${self} differs at mark ${mark}, position ${position} (${detail})`;
     this.#wrong = { why, sinceMs: runtime.clock.nowMs() };
     runtime.logger.error({ why }, 'this node stops serving the keyspace');
     onWrong(why);
+    store.condemn(this.#wrong).catch((error: unknown) => {
+      const until =
+        'it is not noted that this copy is wrong: after a restart it is served until the next check';
+      runtime.logger.error({ error }, until);
+    });
   }
 }

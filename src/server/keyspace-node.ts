@@ -135,6 +135,7 @@ export class KeyspaceNode {
   }
 
   start(): void {
+    if (this.check.wrong !== undefined) this.#sequencer?.halt(this.check.wrong.why);
     this.#sequencer?.start();
     this.#follower?.start();
   }

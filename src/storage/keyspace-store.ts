@@ -13,7 +13,9 @@ import { FreshIds } from './fresh-ids.js';
 import { groupOperations, readBase } from './group.js';
 import {
   decodeStoredOutcome,
+  condemnedKey,
   electionKey,
+  encodeCondemned,
   encodeElection,
   encodeFormat,
   encodeHead,
@@ -34,6 +36,7 @@ import {
   StoreDamaged,
   type AppliedEntry,
   type AppliedListener,
+  type Condemned,
   type Database,
   type Head,
   type Kept,
@@ -86,6 +89,7 @@ class LevelKeyspaceStore implements KeyspaceStore {
   /** The state at the last durable apply that listeners know of. */
   #state: SharedState;
   #election: Buffer | undefined;
+  #condemned: Condemned | undefined;
   #condition: Condition = 'serving';
   #damage: string | undefined;
   #halted: string | undefined;
@@ -99,6 +103,7 @@ class LevelKeyspaceStore implements KeyspaceStore {
     this.#logger = made.logger;
     this.#database = made.database;
     this.#election = made.verified.election;
+    this.#condemned = made.verified.condemned;
     this.#replaced = made.verified.replaced;
     this.#census = made.verified.census;
     this.#state = new SharedState(made.database, made.verified, this.#records);
@@ -274,6 +279,18 @@ class LevelKeyspaceStore implements KeyspaceStore {
     } catch (error) {
       throw this.#onReadError(error);
     }
+  }
+
+  get condemned(): Condemned | undefined {
+    return this.#condemned;
+  }
+
+  condemn(condemned: Condemned): Promise<void> {
+    return this.#turns.take(async () => {
+      this.#expectWritable();
+      await this.#write([{ type: 'put', key: condemnedKey, value: encodeCondemned(condemned) }]);
+      this.#condemned = condemned;
+    });
   }
 
   elect(nonce: Buffer): Promise<void> {

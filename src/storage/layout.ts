@@ -5,7 +5,7 @@ import { epoch, seqno, uuidFromBytes, type KeyspaceId, type TransactionId } from
 import { describeKey, type Key } from '../model/keys.js';
 import { decodeOutcome, encodeOutcome, type LoggedOutcome } from '../model/outcome.js';
 import type { Value, VersionedValue } from '../model/value.js';
-import { StoreDamaged, type Head, type ReplacedHistory, type Row } from './store.js';
+import { StoreDamaged, type Condemned, type Head, type ReplacedHistory, type Row } from './store.js';
 
 /**
  * How a keyspace's database is laid out (docs/concepts/storage.md). One prefix byte per kind of record; every record that
@@ -32,6 +32,7 @@ const hintByte = prefixes.expiry.charCodeAt(0);
 export const formatKey = Buffer.from('mformat');
 export const headKey = Buffer.from('mhead');
 export const electionKey = Buffer.from('melection');
+export const condemnedKey = Buffer.from('mcondemned');
 export const replacedKey = Buffer.from('mreplaced');
 
 export function dataKey(key: Key): Buffer {
@@ -237,6 +238,15 @@ export function readReplaced(reader: ByteReader): ReplacedHistory[] {
     histories.push({ keyspaceId, position: reader.u64(), seqno: seqno(reader.u64()) });
   }
   return histories;
+}
+
+export function encodeCondemned({ why, sinceMs }: Condemned): Buffer {
+  return seal(condemnedKey, new ByteWriter(256).u64(sinceMs).bytes(Buffer.from(why)));
+}
+
+export function decodeCondemned(record: Buffer): Condemned {
+  const reader = unseal(condemnedKey, record, () => 'the record that condemns the copy');
+  return { sinceMs: reader.u64(), why: Buffer.from(reader.bytes()).toString() };
 }
 
 export function encodeFormat(): Buffer {

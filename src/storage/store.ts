@@ -39,6 +39,14 @@ export interface Row {
   readonly value: Buffer;
 }
 
+/** That a consistency check found a copy to differ from the others. */
+export interface Condemned {
+  /** For the operator. */
+  readonly why: string;
+  /** Wall clock, ms. */
+  readonly sinceMs: number;
+}
+
 /** What a store keeps beside the data. Sizes are of keys and values as they were written. */
 export interface Kept {
   readonly oldestPosition: number;
@@ -91,6 +99,8 @@ export interface KeyspaceStore {
   readonly damage: string | undefined;
   /** Why nothing can be applied now: a batch failed, and `recover` has not succeeded yet. For the operator. */
   readonly halted: string | undefined;
+  /** This copy must not be served. It outlives restarts, and goes with the copy. */
+  readonly condemned: Condemned | undefined;
   /** Oldest first. */
   readonly replaced: readonly ReplacedHistory[];
   readonly kept: Kept;
@@ -110,6 +120,8 @@ export interface KeyspaceStore {
   recover(): Promise<Head>;
   /** Records who may append, durably. Throws ApplyFailed. */
   elect(nonce: Buffer): Promise<void>;
+  /** From then on `condemned`, durably. Throws ApplyFailed. */
+  condemn(condemned: Condemned): Promise<void>;
   /** The nonce of the last `elect`, also of one before a restart. */
   readonly election: Buffer | undefined;
   /**

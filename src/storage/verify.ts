@@ -10,6 +10,8 @@ import {
 import { Census } from './census.js';
 import { emptyHead } from './follow.js';
 import {
+  condemnedKey,
+  decodeCondemned,
   decodeElection,
   decodeHead,
   decodeReplaced,
@@ -26,7 +28,7 @@ import {
 } from './layout.js';
 import { readError } from './level-errors.js';
 import { recordPages } from './record-pages.js';
-import { StoreDamaged, type Database, type ReplacedHistory } from './store.js';
+import { StoreDamaged, type Condemned, type Database, type ReplacedHistory } from './store.js';
 import { writeBatch } from './write-batch.js';
 
 const pageEntries = 1000;
@@ -34,6 +36,7 @@ const pageBytesMax = 4 * 1024 * 1024;
 
 export interface Verified extends HeadRecord {
   readonly election: Buffer | undefined;
+  readonly condemned: Condemned | undefined;
   /** The time of the newest id that has an outcome; 0 when none has. */
   readonly newestOutcomeMs: number;
   readonly replaced: readonly ReplacedHistory[];
@@ -43,7 +46,8 @@ export interface Verified extends HeadRecord {
 const emptyRecord: HeadRecord = { head: emptyHead, oldestPosition: 0, hashBeforeOldest: zeroHash };
 
 function nothing(): Verified {
-  return { ...emptyRecord, election: undefined, newestOutcomeMs: 0, replaced: [], census: new Census(0) };
+  const nothing = { election: undefined, condemned: undefined };
+  return { ...emptyRecord, ...nothing, newestOutcomeMs: 0, replaced: [], census: new Census(0) };
 }
 
 /**
@@ -71,10 +75,12 @@ export async function verifyDatabase(database: Database): Promise<Verified> {
     await verifyEntries(database, stored, census);
     await countOutcomes(database, census);
     const election = await database.get(electionKey);
+    const condemned = await database.get(condemnedKey);
     const replaced = await database.get(replacedKey);
     return {
       ...stored,
       election: election === undefined ? undefined : decodeElection(election),
+      condemned: condemned === undefined ? undefined : decodeCondemned(condemned),
       newestOutcomeMs: await newestOutcomeMs(database),
       replaced: replaced === undefined ? [] : decodeReplaced(replaced),
       census,
