@@ -1,3 +1,5 @@
+import { number, object, objects, text, type Json } from './json-fields.js';
+
 /** What /v1/cluster of one node says, as far as `meridian status` shows it. */
 export interface ClusterView {
   readonly cluster: string;
@@ -35,9 +37,38 @@ export interface KeyspaceView {
   /** Seqno of the last durable entry that the node knows of. */
   readonly tail: number;
   readonly detail: string | undefined;
+  readonly join: JoinView | undefined;
+  readonly kept: KeptView | undefined;
+  readonly check: CheckView | undefined;
 }
 
-type Json = Readonly<Record<string, unknown>>;
+export interface JoinView {
+  readonly by: string;
+  readonly why: string;
+  readonly donor: string | undefined;
+  readonly phase: string;
+  readonly bytes: number;
+  readonly bytesTotal: number | undefined;
+  readonly bytesPerSecond: number;
+  readonly heldUpBy: string | undefined;
+}
+
+export interface KeptView {
+  readonly oldestPosition: number;
+  readonly entriesBytes: number;
+  readonly outcomes: number;
+  readonly outcomesBytes: number;
+}
+
+export interface CheckView {
+  readonly mark: string;
+  readonly position: number;
+  readonly seqno: number;
+  readonly verdict: string;
+  readonly detail: string;
+  readonly hash: string | undefined;
+  readonly startedMs: number | undefined;
+}
 
 /** Reads the body. What is missing or of another type shows as unknown: a newer node may say more, an older less. */
 export function readClusterView(cluster: Json): ClusterView {
@@ -57,17 +88,62 @@ export function readClusterView(cluster: Json): ClusterView {
         detail: text(replica['detail']),
       })),
     })),
-    keyspaces: objects(cluster['keyspaces']).map((keyspace) => ({
-      name: text(keyspace['name']) ?? '?',
-      home: text(keyspace['home']) ?? '?',
-      log: text(keyspace['log']) ?? '?',
-      epoch: number(keyspace['epoch']) ?? 0,
-      sequencer: text(keyspace['sequencer']),
-      state: text(keyspace['state']) ?? '?',
-      applied: number(keyspace['applied']) ?? 0,
-      tail: number(keyspace['tail']) ?? 0,
-      detail: text(keyspace['detail']),
-    })),
+    keyspaces: objects(cluster['keyspaces']).map(readKeyspaceView),
+  };
+}
+
+/** A keyspace as one node sees it, of its list of keyspaces or of its admin API. */
+export function readKeyspaceView(keyspace: Json): KeyspaceView {
+  return {
+    name: text(keyspace['name']) ?? '?',
+    home: text(keyspace['home']) ?? '?',
+    log: text(keyspace['log']) ?? '?',
+    epoch: number(keyspace['epoch']) ?? 0,
+    sequencer: text(keyspace['sequencer']),
+    state: text(keyspace['state']) ?? '?',
+    applied: number(keyspace['applied']) ?? 0,
+    tail: number(keyspace['tail']) ?? 0,
+    detail: text(keyspace['detail']),
+    join: readJoin(object(keyspace['join'])),
+    kept: readKept(object(keyspace['kept'])),
+    check: readCheck(object(keyspace['check'])),
+  };
+}
+
+function readJoin(join: Json | undefined): JoinView | undefined {
+  if (join === undefined) return undefined;
+  return {
+    by: text(join['by']) ?? '?',
+    why: text(join['why']) ?? '?',
+    donor: text(join['donor']),
+    phase: text(join['phase']) ?? '?',
+    bytes: number(join['bytes']) ?? 0,
+    bytesTotal: number(join['bytesTotal']),
+    bytesPerSecond: number(join['bytesPerSecond']) ?? 0,
+    heldUpBy: text(join['heldUpBy']),
+  };
+}
+
+function readKept(kept: Json | undefined): KeptView | undefined {
+  if (kept === undefined) return undefined;
+  return {
+    oldestPosition: number(kept['oldestPosition']) ?? 0,
+    entriesBytes: number(kept['entriesBytes']) ?? 0,
+    outcomes: number(kept['outcomes']) ?? 0,
+    outcomesBytes: number(kept['outcomesBytes']) ?? 0,
+  };
+}
+
+function readCheck(check: Json | undefined): CheckView | undefined {
+  if (check === undefined) return undefined;
+  return {
+    mark: text(check['mark']) ?? '?',
+    position: number(check['position']) ?? 0,
+    seqno: number(check['seqno']) ?? 0,
+    verdict: text(check['verdict']) ?? '?',
+    detail: text(check['detail']) ?? '',
+    hash: text(check['hash']),
+    startedMs: number(check['startedMs']),
   };
 }
 
@@ -84,18 +160,4 @@ export function tailOf(view: ClusterView, name: string): number {
     .filter((replica) => replica.name === name)
     .map((replica) => replica.applied);
   return Math.max(0, ...known, ...applied);
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
-}
-
-function number(value: unknown): number | undefined {
-  return typeof value === 'number' ? value : undefined;
-}
-
-function objects(value: unknown): Json[] {
-  return Array.isArray(value)
-    ? value.filter((item): item is Json => typeof item === 'object' && item !== null && !Array.isArray(item))
-    : [];
 }

@@ -13,6 +13,8 @@ export const exitCodes = {
   unavailable: 5,
   /** Whether it was written is not known. */
   unknownOutcome: 6,
+  /** A consistency check found nodes that differ. */
+  difference: 7,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

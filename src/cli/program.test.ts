@@ -59,6 +59,7 @@ async function run(
         say: (line) => void err.push(line),
         unread: false,
         interactive: more.interactive ?? false,
+        ask: () => Promise.resolve(undefined),
         paint: (_, text) => text,
       },
       environment: { MERIDIAN_URL: more.url ?? url, ...more.environment },

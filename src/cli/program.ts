@@ -1,12 +1,16 @@
 import { Command, CommanderError, Option } from 'commander';
+import { check } from './commands/check.js';
 import { get, type GetOptions } from './commands/get.js';
 import { put, type PutOptions } from './commands/put.js';
+import { recover, type RecoverOptions } from './commands/recover.js';
+import { rejoin, type RejoinOptions } from './commands/rejoin.js';
 import { status, type StatusOptions } from './commands/status.js';
 import { watch, type WatchOptions } from './commands/watch.js';
 import type { NodeOptions } from './configuration.js';
 import { CommandError, type CliContext } from './context.js';
 import { errorText } from './error-text.js';
 import { exitCodes, type ExitCode } from './exit-codes.js';
+import type { TargetOptions } from './target.js';
 
 /** Runs one command line (without node and script) to its exit code; what went wrong is said on standard error. */
 export async function runCommandLine(
@@ -94,11 +98,42 @@ function buildProgram(context: CliContext, version: string, done: (code: ExitCod
         options: Omit<WatchOptions, 'keyspace' | 'prefix'>,
       ) => done(await watch({ keyspace, prefix, ...options }, context)),
     );
+  adminCommands(subcommand, context, done);
   return program;
 }
 
+/** What operators do; the token is one of the nodes' `adminTokens`. */
+function adminCommands(
+  subcommand: (name: string, description: string) => Command,
+  context: CliContext,
+  done: (code: ExitCode) => void,
+): void {
+  targetOptions(subcommand('check', 'compare the state of a keyspace at all nodes'))
+    .argument('<keyspace>')
+    .action(async (keyspace: string, options: TargetOptions) =>
+      done(await check({ keyspace, ...options }, context)),
+    );
+  targetOptions(
+    subcommand('rejoin', "have nodes give up their copies of a keyspace and take new ones from the others'"),
+  )
+    .argument('<keyspace>')
+    .option('--at <node...>', 'the nodes: ids of regions/cluster.yaml, or URLs (default: the one of --url)')
+    .action(async (keyspace: string, options: Omit<RejoinOptions, 'keyspace'>) =>
+      done(await rejoin({ keyspace, ...options }, context)),
+    );
+  targetOptions(
+    subcommand('recover', 'begin a new history of a keyspace with the most advanced copy, at its home'),
+  )
+    .argument('<keyspace>')
+    .option('--without <node...>', 'nodes that are lost: it goes on without asking them')
+    .option('--yes', 'do not ask whether to do what the plan says')
+    .action(async (keyspace: string, options: Omit<RecoverOptions, 'keyspace'>) =>
+      done(await recover({ keyspace, ...options }, context)),
+    );
+}
+
 const exitStatusText =
-  '0 done, 1 error, 2 usage, 3 conflict, 4 not found, 5 not available, 6 outcome unknown.';
+  '0 done, 1 error, 2 usage, 3 conflict, 4 not found, 5 not available, 6 outcome unknown, 7 nodes differ.';
 
 function nodeOptions(command: Command): Command {
   return command

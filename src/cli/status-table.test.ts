@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readClusterView } from './cluster-view.js';
 import { statusText } from './status-table.js';
 
@@ -37,9 +37,10 @@ const keyspaces = {
 };
 
 const plain = (_: unknown, text: string): string => text;
-const lines = statusText(readClusterView({ ...cluster, ...keyspaces }), 'http://127.0.0.1:8102', plain).split(
-  '\n',
-);
+const lines = statusText(readClusterView({ ...cluster, ...keyspaces }), {
+  url: 'http://127.0.0.1:8102',
+  paint: plain,
+}).split('\n');
 const row = (start: string) =>
   lines
     .find((line) => line.startsWith(`│ ${start}`))
@@ -82,6 +83,78 @@ it('colours nothing itself', () => {
 });
 
 it('shows what it does not understand as unknown', () => {
-  const text = statusText(readClusterView({ nodes: [{ node: 7 }, null], keyspaces: [{}] }), 'url', plain);
+  const text = statusText(readClusterView({ nodes: [{ node: 7 }, null], keyspaces: [{}] }), {
+    url: 'url',
+    paint: plain,
+  });
   expect(text).toContain('│ ?      │ ?');
+});
+
+describe('of copies', () => {
+  const kept = { oldestPosition: 1234, entriesBytes: 67_108_864, outcomes: 12_345, outcomesBytes: 900 };
+  const check = {
+    ...{ mark: 'm', position: 7, seqno: 1230, verdict: 'equal', detail: 'all of 3 nodes agree' },
+    startedMs: Date.UTC(2026, 10, 22, 5, 44, 37),
+  };
+  const join = {
+    ...{ by: 'snapshot', why: 'the store is empty and 200,000 entries are ahead', donor: 'us-east' },
+    ...{ phase: 'copying', bytes: 12_000_000, bytesTotal: 30_000_000, bytesPerSecond: 5_872_026 },
+  };
+  const [keyspace] = keyspaces.keyspaces;
+  const shown = (more: object, others: object[] = []): string[] =>
+    statusText(readClusterView({ ...cluster, keyspaces: [{ ...keyspace, ...more }] }), {
+      url: 'url',
+      paint: plain,
+      others: others.map((one) => readClusterView(one as Record<string, unknown>)),
+    }).split('\n');
+
+  it('says nothing where there is nothing to say', () => {
+    expect(lines.join('\n')).not.toMatch(/kept|check|↓/);
+  });
+
+  it('has a row of what is kept, and the last verdict', () => {
+    const cells = (text: string[]) =>
+      text.filter((line) => /64\.0 MiB/.test(line)).map((line) => line.split('│').map((cell) => cell.trim()));
+    expect(cells(shown({ kept, check }))).toEqual([
+      [
+        '',
+        'default',
+        '64.0 MiB',
+        '1,234',
+        '12,345 (900 B)',
+        'equal at commit 1,230, 2026-11-22 05:44:37 UTC',
+        '',
+      ],
+    ]);
+    expect(cells(shown({ kept }))[0]?.[5]).toBe('none');
+  });
+
+  it('shows how far a copy is, how fast, and why it is taken, at whichever node', () => {
+    const expected = [
+      '↓ default at eu-west: copying from us-east  ████████░░░░░░░░░░░░  40 %  11.4 MiB of about 28.6 MiB, 5.6 MiB/s',
+      '  by snapshot: the store is empty and 200,000 entries are ahead',
+    ];
+    expect(shown({ join })).toEqual(expect.arrayContaining(expected));
+    const other = {
+      node: 'ap-south',
+      keyspaces: [{ name: 'eu', join: { ...join, bytesTotal: undefined, heldUpBy: 'no donor answers' } }],
+    };
+    expect(shown({}, [other])).toEqual(
+      expect.arrayContaining([
+        '↓ eu at ap-south: copying from us-east  11.4 MiB, 5.6 MiB/s',
+        '  waits: no donor answers',
+      ]),
+    );
+  });
+
+  it('forgets a copy that has come', () => {
+    expect(shown({ join: { ...join, phase: 'done' } }).join('\n')).not.toContain('↓');
+  });
+
+  it('ends with a difference that a check found', () => {
+    const differs = { ...check, verdict: 'differs', detail: 'eu-west differs from us-east' };
+    expect(shown({ check: differs }).at(-2)).toBe(
+      '! default: the last check found a difference. eu-west differs from us-east',
+    );
+  });
 });

@@ -1,14 +1,30 @@
-import Table from 'cli-table3';
 import { lagOf, tailOf, type ClusterView, type NodeView, type ReplicaView } from './cluster-view.js';
-import type { Style } from './terminal.js';
+import { tableOf } from './table.js';
+import { joinsText, keptTable } from './copies-text.js';
+import { count } from './quantities.js';
+import type { Paint, Style } from './terminal.js';
 
-export type Paint = (style: Style, text: string) => string;
+export interface StatusOptions {
+  /** Of the node whose view it is. */
+  readonly url: string;
+  readonly paint: Paint;
+  /** What the other nodes that answered see: of their own copies they know best. */
+  readonly others?: readonly ClusterView[];
+}
 
-/** The cluster as people read it: a table of nodes, a table of keyspaces, and below them whatever is not well. */
-export function statusText(view: ClusterView, url: string, paint: Paint): string {
+/** The cluster as people read it: nodes, keyspaces, what is kept of them, copies under way, and below whatever is not well. */
+export function statusText(view: ClusterView, { url, paint, others = [] }: StatusOptions): string {
   const title = `${paint('bold', view.cluster)} ${paint('dim', `as ${view.node} sees it, ${url}`)}`;
   const notes = notesOf(view).map((note) => `${paint('yellow', '!')} ${note}`);
-  return [title, nodesTable(view, paint), keyspacesTable(view, paint), ...notes].join('\n') + '\n';
+  const parts = [
+    title,
+    nodesTable(view, paint),
+    keyspacesTable(view, paint),
+    keptTable(view, paint),
+    ...joinsText([view, ...others], paint),
+    ...notes,
+  ];
+  return parts.filter((part) => part !== undefined).join('\n') + '\n';
 }
 
 function nodesTable(view: ClusterView, paint: Paint): string {
@@ -76,19 +92,10 @@ function notesOf(view: ClusterView): string[] {
       return detail === undefined ? [] : [`${name} at ${node.node}: ${detail}`];
     }),
   );
-  return [...down, ...details];
-}
-
-function tableOf(head: string[], paint: Paint): Table.Table {
-  // The library's own colours do not know NO_COLOR.
-  return new Table({
-    head: head.map((name) => paint('bold', name)),
-    style: { head: [], border: [], compact: true },
-  });
-}
-
-function count(value: number): string {
-  return value.toLocaleString('en-US');
+  const differing = view.keyspaces.flatMap(({ name, check }) =>
+    check?.verdict === 'differs' ? [`${name}: the last check found a difference. ${check.detail}`] : [],
+  );
+  return [...down, ...details, ...differing];
 }
 
 function milliseconds(value: number | undefined): string {

@@ -1,6 +1,6 @@
 import type { HttpTarget } from '../client/http.js';
 import { httpUrl } from '../server/config/address.js';
-import { defaultClusterFile } from '../server/config/config.js';
+import { defaultClusterFile, type ClusterConfig } from '../server/config/config.js';
 import type { CliContext } from './context.js';
 import { CommandError } from './context.js';
 import { exitCodes } from './exit-codes.js';
@@ -17,21 +17,87 @@ const fallbackUrl = 'http://127.0.0.1:8101';
  * regions/cluster.yaml in the working directory, else the first node of a local cluster.
  */
 export async function targetsOf(options: TargetOptions, context: CliContext): Promise<HttpTarget[]> {
-  const { environment } = context;
-  const token = options.token ?? environment['MERIDIAN_TOKEN'];
-  const given = options.url ?? environment['MERIDIAN_URL'];
-  if (given !== undefined) return [{ url: checkUrl(given), token }];
-  // Loaded when asked for: a command that is given a node does without the libraries that check the file.
-  const { readClusterFile } = await import('../server/config/cluster-file.js');
-  const cluster = await readClusterFile(defaultClusterFile);
-  const urls = cluster.ok ? cluster.value.nodes.map(({ http }) => httpUrl(http)) : [fallbackUrl];
+  const token = tokenOf(options, context);
+  const given = givenUrl(options, context);
+  if (given !== undefined) return [{ url: given, token }];
+  const cluster = await clusterFile();
+  const urls = cluster === undefined ? [fallbackUrl] : cluster.nodes.map(({ http }) => httpUrl(http));
   return urls.map((url) => ({ url, token }));
 }
 
-function checkUrl(text: string): string {
+/** A node as its operator names it. */
+export interface NamedTarget extends HttpTarget {
+  /** Its id in regions/cluster.yaml, else its URL. */
+  readonly name: string;
+}
+
+/** The nodes of --at: ids of regions/cluster.yaml, or URLs. */
+export async function namedTargets(
+  names: readonly string[],
+  options: TargetOptions,
+  context: CliContext,
+): Promise<NamedTarget[]> {
+  const token = tokenOf(options, context);
+  const cluster = names.every(isUrl) ? undefined : await clusterFile();
+  return names.map((name) => {
+    if (isUrl(name)) return { name, url: checkUrl(name, '--at'), token };
+    const node = cluster?.nodes.find(({ id }) => id === name);
+    if (node !== undefined) return { name, url: httpUrl(node.http), token };
+    const known = cluster === undefined ? '' : `: ${cluster.nodes.map(({ id }) => id).join(', ')}`;
+    const message = `--at ${name} is neither a URL nor a node of ${defaultClusterFile}${known}`;
+    throw new CommandError(message, exitCodes.usage);
+  });
+}
+
+/** Every node of regions/cluster.yaml; none when it cannot be read. */
+export async function allNodes(options: TargetOptions, context: CliContext): Promise<NamedTarget[]> {
+  const token = tokenOf(options, context);
+  const cluster = await clusterFile();
+  return cluster?.nodes.map(({ id, http }) => ({ name: id, url: httpUrl(http), token })) ?? [];
+}
+
+/** The node of --url or MERIDIAN_URL, else the home of the keyspace by regions/cluster.yaml. */
+export async function homeOf(
+  keyspace: string,
+  options: TargetOptions,
+  context: CliContext,
+): Promise<HttpTarget> {
+  const token = tokenOf(options, context);
+  const given = givenUrl(options, context);
+  if (given !== undefined) return { url: given, token };
+  const cluster = await clusterFile();
+  if (cluster === undefined) return { url: fallbackUrl, token };
+  const home = cluster.keyspaces.find(({ name }) => name === keyspace)?.node;
+  const node = cluster.nodes.find(({ id }) => id === home);
+  if (node !== undefined) return { url: httpUrl(node.http), token };
+  const message = `${defaultClusterFile} has no keyspace ${JSON.stringify(keyspace)}`;
+  throw new CommandError(message, exitCodes.notFound);
+}
+
+export function givenUrl({ url }: TargetOptions, { environment }: CliContext): string | undefined {
+  const given = url ?? environment['MERIDIAN_URL'];
+  return given === undefined ? undefined : checkUrl(given, '--url');
+}
+
+function tokenOf({ token }: TargetOptions, { environment }: CliContext): string | undefined {
+  return token ?? environment['MERIDIAN_TOKEN'];
+}
+
+/** Loaded when asked for: a command that is given a node does without the libraries that check the file. */
+async function clusterFile(): Promise<ClusterConfig | undefined> {
+  const { readClusterFile } = await import('../server/config/cluster-file.js');
+  const cluster = await readClusterFile(defaultClusterFile);
+  return cluster.ok ? cluster.value : undefined;
+}
+
+function isUrl(text: string): boolean {
+  return text.includes('://');
+}
+
+function checkUrl(text: string, option: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol))
-    throw new CommandError(`--url must be like ${fallbackUrl}, not ${text}`, exitCodes.usage);
+    throw new CommandError(`${option} must be like ${fallbackUrl}, not ${text}`, exitCodes.usage);
   return url.origin;
 }
 

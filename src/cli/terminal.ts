@@ -1,6 +1,8 @@
+import { createInterface } from 'node:readline/promises';
 import { styleText } from 'node:util';
 
 export type Style = Parameters<typeof styleText>[0];
+export type Paint = (style: Style, text: string) => string;
 
 /** Where a command speaks. */
 export interface Terminal {
@@ -13,6 +15,8 @@ export interface Terminal {
   /** Standard output is a terminal. */
   readonly interactive: boolean;
   paint(style: Style, text: string): string;
+  /** A line that someone types; undefined where nobody can be asked, or nothing more comes. */
+  ask(question: string): Promise<string | undefined>;
 }
 
 /** Colours on a terminal, unless NO_COLOR says otherwise. */
@@ -33,6 +37,19 @@ export function processTerminal(): Terminal {
       return stdout.destroyed || stdout.errored !== null;
     },
     interactive: stdout.isTTY === true,
+    ask,
     paint: (style, text) => (colours ? styleText(style, text, { validateStream: false }) : text),
   };
+}
+
+async function ask(question: string): Promise<string | undefined> {
+  const { stdin, stderr } = process;
+  if (!stdin.isTTY) return undefined;
+  const lines = createInterface({ input: stdin, output: stderr });
+  try {
+    const ended = new Promise<undefined>((resolve) => lines.once('close', () => resolve(undefined)));
+    return await Promise.race([lines.question(question), ended]);
+  } finally {
+    lines.close();
+  }
 }

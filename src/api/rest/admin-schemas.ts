@@ -5,6 +5,7 @@ const strict = { additionalProperties: false } as const;
 
 export const adminStatusSchema = Type.Object(
   {
+    node: Type.String({ description: 'The node that answers.' }),
     ...keyspaceStatusSchema.properties,
     setAside: Type.Array(Type.String(), {
       description: "Folders in the node's data directory with copies that were set aside, oldest first.",

@@ -58,6 +58,7 @@ describe('the admin API', () => {
     const answer = await http.get(url);
     expect(answer.status).toBe(200);
     expect(answer.json()).toMatchObject({
+      node: 'us-east-1',
       name: 'default',
       uuid: fakeHistory,
       state: 'damaged',

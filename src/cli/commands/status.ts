@@ -28,9 +28,13 @@ export const status: Command<StatusOptions> = async (options, context) => {
   const text =
     options.output === 'json'
       ? `${JSON.stringify(found.cluster, null, 2)}\n`
-      : statusText(readClusterView(found.cluster), found.target.url, (style, cell) =>
-          terminal.paint(style, cell),
-        );
+      : statusText(readClusterView(found.cluster), {
+          url: found.target.url,
+          paint: (style, cell) => terminal.paint(style, cell),
+          others: answers
+            .filter((answer): answer is Answer => 'cluster' in answer && answer !== found)
+            .map((answer) => readClusterView(answer.cluster)),
+        });
   await terminal.out(text);
   return exitCodes.ok;
 };

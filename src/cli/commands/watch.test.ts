@@ -41,6 +41,7 @@ function run(...args: string[]) {
     say: (line: string) => void err.push(line),
     unread: false,
     interactive: false,
+    ask: () => Promise.resolve(undefined),
     paint: (_: unknown, text: string) => text,
   };
   let stop = (): void => {};

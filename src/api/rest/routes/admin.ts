@@ -55,7 +55,7 @@ const config = { admin: true };
 
 /** What operators ask of a node about a keyspace; answered also where the keyspace is not served. */
 export function adminRoutes(app: FastifyInstance, node: NodeService): void {
-  app.get<Plain>(url, { config, schema: statusSchema }, onAdmin<Plain>(node, 200, showing));
+  app.get<Plain>(url, { config, schema: statusSchema }, onAdmin<Plain>(node, 200, showing(node)));
   app.post<Plain>(`${url}/rejoin`, { config, schema: rejoiningSchema }, onAdmin<Plain>(node, 202, rejoining));
   app.get<Planning>(
     `${url}/recovery`,
@@ -118,8 +118,10 @@ function lostNodes(
   return succeed(undefined);
 }
 
-const showing: Run<Plain> = async (admin) =>
-  succeed({ ...keyspaceView(admin.status()), setAside: await admin.setAside() });
+const showing =
+  (node: NodeService): Run<Plain> =>
+  async (admin) =>
+    succeed({ node: node.node, ...keyspaceView(admin.status()), setAside: await admin.setAside() });
 
 const rejoining: Run<Plain> = (admin) => admin.rejoin();
 
