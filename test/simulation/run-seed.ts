@@ -1,13 +1,17 @@
 import { keyFromText } from '../../src/model/keys.js';
 import { beyondBounds } from './checks/bounds.js';
+import { Copies } from './checks/copies.js';
+import type { NodeService } from '../../src/transaction/service.js';
 import { finalChecks } from './checks/final-checks.js';
 import { Places } from './checks/places.js';
 import { Client } from './workload/client.js';
 import { History } from './workload/history.js';
 import { submitOneShot } from './workload/one-shots.js';
+import { Operator } from './workload/operator.js';
 import { Workload } from './workload/workload.js';
 import type { Counts } from './world/counts.js';
 import { Faults } from './world/faults.js';
+import { SeededRandom } from './world/seeded-random.js';
 import type { WrapPlace } from './world/sim-node.js';
 import { steer } from './world/steering.js';
 import { keyspaceNames, Stuck, World } from './world/world.js';
@@ -23,6 +27,8 @@ const serveMsMax = 30_000;
 /** For a commit from a region whose streams may still be those of before the last crash, until the keepalive. */
 const commitMsMax = 10_000;
 const convergeMsMax = 10_000;
+/** For a check of every keyspace, and again once the copies that it finds damaged are replaced. */
+const checkMsMax = 60_000;
 /** A feed whose node died without a word is silent for some time before it goes on elsewhere. */
 const showMsMax = 60_000;
 
@@ -38,11 +44,11 @@ export interface SeedReport {
 
 /** One world, from its beginning to the checks. */
 export async function runSeed(seed: number, wrapPlace?: WrapPlace): Promise<SeedReport> {
+  const unsteer = steer(new SeededRandom(`seed ${seed}/limits`));
   const world = new World(seed, wrapPlace);
   const history = new History(world.counts);
   const places = new Places();
   const problems: string[] = [];
-  const unsteer = steer(world.random.fork('limits'));
   const undo = catchStrayRejections((error) => problems.push(`nobody caught: ${describe(error)}`));
   try {
     await world.run(async () => {
@@ -67,6 +73,7 @@ async function scenario(world: World, history: History, places: Places): Promise
   workload.start();
   faults.start();
   world.spawn(watchNodes(world, history, places));
+  world.spawn(new Operator(world, history).run());
   await world.delay(runMsMin);
   const isEventful = (): boolean =>
     world.counts.of('transactions') >= transactionsMin && world.counts.of('faults') >= faultsMin;
@@ -76,6 +83,7 @@ async function scenario(world: World, history: History, places: Places): Promise
   await world.until('every node serves writes again', () => world.allWritable(), serveMsMax);
   await world.until('every client knows its outcomes', () => !workload.busy, settleMsMax);
   await newCommits(world, history);
+  await world.until('a check of every keyspace finds it equal', equalEverywhere(world), checkMsMax);
   await world.until('no submission is pending', () => pending(world) === 0, settleMsMax);
   await world.until('watchers were shown everything', () => allShown(world, history), showMsMax);
   workload.end();
@@ -83,9 +91,10 @@ async function scenario(world: World, history: History, places: Places): Promise
 }
 
 async function watchNodes(world: World, history: History, places: Places): Promise<void> {
+  const copies = new Copies();
   for (;;) {
     await world.delay(293);
-    history.violations.push(...beyondBounds(world), ...places.note(world));
+    history.violations.push(...beyondBounds(world), ...places.note(world), ...copies.note(world));
   }
 }
 
@@ -113,6 +122,30 @@ async function newCommits(world: World, history: History): Promise<void> {
   }
 }
 
+/** Has each home ask for checks until one has found all nodes equal; what it finds damaged meanwhile is replaced. */
+function equalEverywhere(world: World): () => boolean {
+  const marks = new Map<string, string>();
+  let atMs = 0;
+  return () => {
+    const waiting = keyspaceNames.filter((name) =>
+      world.nodes.some(({ running }) => {
+        const status = running?.keyspace(name)?.status();
+        const { mark, verdict } = status?.check ?? {};
+        return status?.state !== 'synced' || verdict !== 'equal' || mark !== marks.get(name);
+      }),
+    );
+    if (waiting.length > 0 && world.time.nowMs >= atMs) {
+      atMs = world.time.nowMs + 4000;
+      for (const name of waiting) {
+        const home: NodeService | undefined = world.homeOf(name).running;
+        const asked = home?.admin(name)?.check();
+        void asked?.then((answer) => answer.ok && marks.set(name, answer.value.mark));
+      }
+    }
+    return waiting.length === 0 || world.nodes[0]!.running?.admin() === undefined;
+  };
+}
+
 function pending(world: World): number {
   let sum = 0;
   for (const { running } of world.nodes) {
@@ -122,7 +155,8 @@ function pending(world: World): number {
 }
 
 function allShown(world: World, { watched }: History): boolean {
-  return watched.every(({ keyspace, position }) => {
+  return watched.every(({ keyspace, position, isOver }) => {
+    if (isOver) return true;
     const head = world.homeOf(keyspace).running?.keyspaceNode(keyspace)?.store.head;
     return head !== undefined && position >= head.seqno;
   });

@@ -83,6 +83,13 @@ export class FaultyDisk {
     return [...this.#contents().keys()].sort().map((name) => Buffer.from(name, 'latin1'));
   }
 
+  /** All records of some kinds, by the first letters of their keys (latin1), in the order of the keys. */
+  records(kinds: string): [key: string, value: Buffer][] {
+    return [...this.#contents()]
+      .filter(([name]) => kinds.includes(name[0]!))
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
   #contents(): Map<string, Buffer> {
     const contents = new Map(this.#durable);
     for (const batch of this.#unsynced) for (const operation of batch) store(contents, operation);

@@ -27,6 +27,8 @@ export class ReplayedLog {
   readonly tombstones = new Map<TransactionId, string>();
   readonly problems: string[] = [];
   epoch = 0;
+  /** Ids made before it may have lost their outcome. */
+  idFloorMs = 0;
   /** Of each key, what it held from which seqno on; undefined: absent. */
   readonly #versions = new Map<Key, { readonly from: number; readonly held: Version | undefined }[]>();
   /** Of every entry, by position. */
@@ -39,6 +41,7 @@ export class ReplayedLog {
     this.#last = entry;
     this.#hashes.push(createHash('sha256').update(bytes).digest());
     this.epoch = entry.epoch;
+    if ('idFloorMs' in entry.content) this.#raiseFloor(entry.content.idFloorMs);
     if (entry.content.kind !== 'batch') return;
     for (const item of entry.content.items) {
       if (item.kind === 'tombstone') this.#bury(item.id, item.outcome.code);
@@ -81,6 +84,11 @@ export class ReplayedLog {
     if (entry.firstSeqno !== this.tail + 1) problem(`seqno ${this.tail + 1} was expected`);
     const epoch = last.epoch + (entry.kind === 'barrier' ? 1 : 0);
     if (entry.epoch !== epoch) problem(`epoch ${epoch} was expected, not ${entry.epoch}`);
+  }
+
+  #raiseFloor(toMs: number): void {
+    if (toMs < this.idFloorMs) this.problems.push(`the id floor falls from ${this.idFloorMs} to ${toMs}`);
+    this.idFloorMs = toMs;
   }
 
   #bury(id: TransactionId, code: string): void {

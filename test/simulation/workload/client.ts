@@ -109,7 +109,7 @@ export class Client {
   /** Notes the snapshot that a read was given, and what it promises. */
   sawSnapshot(keyspace: string, at: Gtid, promised: Promised): number {
     const { history: uuid, seqno } = parseGtid(at)!;
-    const { knownBefore, knownHere, freshness, node } = promised;
+    const { knownBefore, knownHere, freshness, node, copy } = promised;
     const about = (): string => `${this.name} at ${node.id}/${keyspace} reads at ${seqno}`;
     if (freshness.causal) {
       this.history.expect(seqno >= knownBefore, () => `${about()}, causally, when ${knownBefore} was known`);
@@ -121,7 +121,8 @@ export class Client {
       this.history.expect(uuid === token.history, () => `${about()} in another history than its token`);
       this.#countCarried(node, freshness.toldBy!);
     }
-    this.history.expect(seqno >= knownHere, () => `${about()} after this node showed ${knownHere}`);
+    if (copy === node.copyOf(keyspace))
+      this.history.expect(seqno >= knownHere, () => `${about()} after this node showed ${knownHere}`);
     this.learn(keyspace, node, seqno, uuid);
     return seqno;
   }
@@ -133,16 +134,18 @@ export class Client {
 
   promise(node: SimNode, keyspace: string, freshness: Asked): Promised {
     const { history } = this;
+    const copy = node.copyOf(keyspace);
     return {
       node,
+      copy,
       freshness,
       knownBefore: history.known(keyspace),
-      knownHere: history.known(keyspace, node.id),
+      knownHere: history.known(keyspace, copy),
     };
   }
 
   learn(keyspace: string, node: SimNode, seqno: number, uuid: KeyspaceId): void {
-    this.history.tell(keyspace, node.id, seqno);
+    this.history.tell(keyspace, node.copyOf(keyspace), seqno);
     this.#advanceToken(keyspace, { token: gtid(uuid, seqno as never), toldBy: node });
   }
 
@@ -265,8 +268,10 @@ export interface Asked extends Freshness {
 
 export interface Promised {
   readonly node: SimNode;
+  /** Of the node, when the request was sent. */
+  readonly copy: string;
   readonly freshness: Asked;
-  /** Known to anybody, and told by this node, when the request was sent. */
+  /** Known to anybody, and told by this copy, when the request was sent. */
   readonly knownBefore: number;
   readonly knownHere: number;
 }

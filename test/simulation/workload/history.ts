@@ -66,13 +66,13 @@ export class History {
     this.counts = counts;
   }
 
-  /** The newest seqno of the keyspace that any client (or, with a node: any client of that node) was told of. */
-  known(keyspace: string, node = ''): number {
-    return this.#known.get(`${keyspace} ${node}`) ?? 0;
+  /** The newest seqno of the keyspace that any client (or, with a copy: any client of that copy) was told of. */
+  known(keyspace: string, copy = ''): number {
+    return this.#known.get(`${keyspace} ${copy}`) ?? 0;
   }
 
-  tell(keyspace: string, node: string, seqno: number): void {
-    for (const at of [`${keyspace} `, `${keyspace} ${node}`]) {
+  tell(keyspace: string, copy: string, seqno: number): void {
+    for (const at of [`${keyspace} `, `${keyspace} ${copy}`]) {
       this.#known.set(at, Math.max(this.#known.get(at) ?? 0, seqno));
     }
   }

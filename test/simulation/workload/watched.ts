@@ -20,6 +20,8 @@ export interface Watched {
   readonly commits: WatchedCommit[];
   /** It was shown everything up to here. */
   position: number;
+  /** What comes next is kept nowhere any more, so it ended here. */
+  isOver: boolean;
 }
 
 export function setText(key: Key, text: string, expiresAtMs: number | undefined): string {

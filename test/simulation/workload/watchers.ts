@@ -1,4 +1,5 @@
-import { MeridianError } from '../../../src/client/errors.js';
+import { ChangesTooOldError, MeridianError } from '../../../src/client/errors.js';
+import type { Failure } from '../../../src/model/errors.js';
 import { gtid, parseGtid, type Gtid } from '../../../src/model/gtid.js';
 import { firstKey, keyFromText, keyToBytes, prefixRange, type KeyRange } from '../../../src/model/keys.js';
 import type { ChangeFeed } from '../../../src/transaction/service.js';
@@ -12,12 +13,32 @@ import { textOfAppChange, textOfChange, type Watched } from './watched.js';
 const everything: KeyRange = { start: firstKey, end: undefined };
 
 function pickWatched(random: SeededRandom, history: History, about: string): Watched {
-  const range = random.chance(0.5)
-    ? everything
-    : prefixRange(keyFromText(random.pick(['register/', 'mixed/'])));
-  const watched = { about, keyspace: random.pick(keyspaceNames), range, begin: 0, commits: [], position: 0 };
+  const watched = {
+    about,
+    keyspace: random.pick(keyspaceNames),
+    range: pickRange(random),
+    begin: 0,
+    commits: [],
+    position: 0,
+    isOver: false,
+  };
   history.watched.push(watched);
   return watched;
+}
+
+/** What was to come next is not kept any more, by the node's word: the watcher begins anew, at the oldest that is. */
+function beginAnew(history: History, before: Watched, oldest: string | undefined): Watched {
+  const begin = parseGtid((oldest ?? '') as Gtid)?.seqno ?? NaN;
+  const { about, keyspace, range, position } = before;
+  history.expect(begin > position, () => `${about} is too old at ${position} where ${begin} is kept`);
+  before.isOver = true;
+  const watched = { about, keyspace, range, begin, commits: [], position: begin, isOver: false };
+  history.watched.push(watched);
+  return watched;
+}
+
+function pickRange(random: SeededRandom): KeyRange {
+  return random.chance(0.5) ? everything : prefixRange(keyFromText(random.pick(['register/', 'mixed/'])));
 }
 
 /** Follows a keyspace through the port of the nodes, now at one node, now at another, always from where it was. */
@@ -25,7 +46,7 @@ export class FeedWatcher {
   readonly #world: World;
   readonly #history: History;
   readonly #random: SeededRandom;
-  readonly #watched: Watched;
+  #watched: Watched;
   #position: Gtid | undefined;
   #stopped = false;
 
@@ -56,7 +77,8 @@ export class FeedWatcher {
     const opened = await node.call(async (running) =>
       running.keyspace(keyspace)!.changes({ from: this.#position, range }),
     );
-    if (opened === lost || !opened.ok) return;
+    if (opened === lost) return;
+    if (!opened.ok) return this.#failed(opened.failure);
     if (this.#watched.commits.length > 0) this.#history.count('feeds that went on');
     const feed = opened.value;
     while (!this.#stopped && !this.#random.chance(0.02)) {
@@ -67,11 +89,19 @@ export class FeedWatcher {
     feed.close();
   }
 
+  #failed({ code, details }: Failure): void {
+    this.#history.count(`feed: ${code}`);
+    if (code !== 'CHANGES_TOO_OLD') return;
+    const oldest = details['oldest'] as Gtid;
+    this.#watched = beginAnew(this.#history, this.#watched, oldest);
+    this.#position = oldest;
+  }
+
   async #next(node: SimNode, feed: ChangeFeed): Promise<boolean> {
     const batch = await node.call(() => feed.next());
     if (batch === lost) return false;
     if (!batch.ok) {
-      this.#history.count(`feed: ${batch.failure.code}`);
+      this.#failed(batch.failure);
       return false;
     }
     const { commits, position } = batch.value;
@@ -92,7 +122,7 @@ export class FeedWatcher {
 /** Follows a keyspace with the real client of one app, which finds another node by itself. */
 export class AppWatcher {
   readonly #app: App;
-  readonly #watched: Watched;
+  #watched: Watched;
   #stopped = false;
   #close: () => void = () => {};
 
@@ -136,6 +166,11 @@ export class AppWatcher {
     } catch (error) {
       if (!(error instanceof MeridianError)) throw error;
       history.count(`watch: ${error.code}`);
+      if (error instanceof ChangesTooOldError) {
+        this.#note(watch.position);
+        this.#watched = beginAnew(history, this.#watched, error.oldest);
+        return error.oldest!;
+      }
     }
     return watch.position ?? from;
   }

@@ -1,8 +1,9 @@
+import { copyFaults } from './copy-faults.js';
 import type { SeededRandom } from './seeded-random.js';
 import type { SimNode } from './sim-node.js';
 import { keyspaceNames, type World } from './world.js';
 
-interface Fault {
+export interface Fault {
   readonly name: string;
   readonly weight: number;
   readonly strike: () => void;
@@ -15,7 +16,6 @@ export class Faults {
   readonly #random: SeededRandom;
   readonly #faults: readonly (readonly [number, Fault])[];
   readonly #gapMsMax: number;
-  #over = false;
 
   /** Each world has kinds of its own that it prefers, and others that it has not: together they would hide each other. */
   constructor(world: World) {
@@ -50,6 +50,11 @@ export class Faults {
       { name: 'failing writes', weight: 2, strike: () => this.#failWrite() },
       { name: 'slow disks', weight: 1, strike: () => this.#slowDisk(node()) },
       { name: 'full disks', weight: 1, strike: () => this.#fillDisk(node()) },
+      ...copyFaults({
+        world: this.#world,
+        random: this.#random,
+        crash: (one, downMs) => this.#crash(one, downMs),
+      }),
     ];
   }
 
@@ -62,7 +67,7 @@ export class Faults {
     const { counts, trace } = this.#world;
     for (;;) {
       await this.#world.delay(this.#random.between(100, this.#gapMsMax));
-      if (this.#over) return;
+      if (this.#world.atPeace) return;
       const { name, strike } = this.#random.weighted(this.#faults);
       trace.add(`fault: ${name}`);
       counts.add(name);
@@ -73,7 +78,7 @@ export class Faults {
 
   /** No more faults: links are whole, clocks right, every node runs. What is broken for good is thrown. */
   end(): void {
-    this.#over = true;
+    this.#world.atPeace = true;
     this.#world.network.heal();
     this.#world.network.unsteadyMs = 0;
     for (const node of this.#world.nodes) {
@@ -83,16 +88,19 @@ export class Faults {
     }
   }
 
-  #crash(node: SimNode): void {
+  #crash(node: SimNode, downMs = this.#drawDownMs()): void {
     if (!node.started) return;
     node.crash();
-    const downMs = this.#random.weighted([
-      [3, this.#random.between(50, 1000)],
-      [1, this.#random.between(1000, 12_000)],
-    ]);
     this.#world.time.after(downMs, () => {
       if (!node.started) this.#world.spawn(node.start());
     });
+  }
+
+  #drawDownMs(): number {
+    return this.#random.weighted([
+      [3, this.#random.between(50, 1000)],
+      [1, this.#random.between(1000, 12_000)],
+    ]);
   }
 
   async #restart(node: SimNode): Promise<void> {
@@ -106,7 +114,7 @@ export class Faults {
   async #crashBusyHome(): Promise<void> {
     const keyspace = this.#random.pick(keyspaceNames);
     const home = this.#world.homeOf(keyspace);
-    for (let tries = 0; tries < 200 && !this.#over; tries++) {
+    for (let tries = 0; tries < 200 && !this.#world.atPeace; tries++) {
       if (home.running !== undefined && home.placeOf(keyspace).inFlight > 0) {
         this.#world.counts.add('home crashes with commits in flight');
         return this.#crash(home);
@@ -150,7 +158,7 @@ export class Faults {
   /** A process that gets a part of the time only. */
   async #slowDown(node: SimNode): Promise<void> {
     const endMs = this.#world.time.nowMs + this.#random.between(500, 8000);
-    while (this.#world.time.nowMs < endMs && !this.#over) {
+    while (this.#world.time.nowMs < endMs && !this.#world.atPeace) {
       node.freeze(this.#random.between(20, 200));
       await this.#world.delay(this.#random.between(60, 300));
     }

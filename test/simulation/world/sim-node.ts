@@ -8,6 +8,7 @@ import type { Network } from './network.js';
 import { offerApi } from './sim-api.js';
 import { SimPlace, type PlaceWatch } from './sim-place.js';
 import type { Place } from './topology.js';
+import type { Upkeep } from './upkeep.js';
 
 /** What becomes of a call to a node that dies, or does not run. */
 export const lost = Symbol('lost');
@@ -22,6 +23,7 @@ export interface ClusterPlan {
     readonly homeNode: NodeId;
     readonly home: RegionId;
   }[];
+  readonly upkeep: Upkeep;
   /** Between the disks of a keyspace at a node and the stores on them: a planted bug, or nothing. */
   readonly wrapPlace: WrapPlace;
   readonly watch: (node: NodeId, keyspace: KeyspaceName) => PlaceWatch;
@@ -52,6 +54,11 @@ export class SimNode {
 
   placeOf(keyspace: string): SimPlace {
     return this.places.get(keyspace)!;
+  }
+
+  /** Names the copy of a keyspace that the node has now: a node without its copy may show what is older. */
+  copyOf(keyspace: string): string {
+    return `${this.id} ${this.placeOf(keyspace).losses}`;
   }
 
   /** The running node, when there is one. */
@@ -89,7 +96,7 @@ export class SimNode {
     this.#life = life;
     this.#network.trace.add(`${this.id} starts`);
     for (const place of this.places.values()) for (const disk of place.disks) disk.openFaults.length = 0;
-    const { nodes, keyspaces } = this.#plan;
+    const { nodes, keyspaces, upkeep } = this.#plan;
     const transport = this.#network.transport(life);
     const node = await MeridianNode.open({
       cluster: 'simulated',
@@ -99,9 +106,10 @@ export class SimNode {
       keyspaces: keyspaces.map((keyspace) => ({
         ...keyspace,
         place: this.#placeIn(keyspace.name, life),
-        compareAll: false,
       })),
       compare: 'reachable',
+      retention: upkeep.retention,
+      checksEveryMs: upkeep.checksEveryMs,
       transport,
       runtime: life.runtime,
     });

@@ -28,6 +28,8 @@ export class SimPlace {
   #current: SimDisk;
   #incoming: SimDisk | undefined;
   #copies = 0;
+  /** How often a copy was lost or set aside. */
+  losses = 0;
 
   constructor(random: SeededRandom, watch: PlaceWatch) {
     this.#random = random;
@@ -81,9 +83,11 @@ export class SimPlace {
       throw new Error('there is no incoming copy to take the place of the current one');
     this.#current = after;
     this.#incoming = undefined;
-    if (setAside) this.#aside.set(name, before);
     this.#watch.exchanged({ before, after, setAside });
-    return setAside ? name : undefined;
+    if (!setAside || before.keys().length === 0) return undefined;
+    this.#aside.set(name, before);
+    this.losses += 1;
+    return name;
   }
 
   crash(): void {
@@ -92,6 +96,7 @@ export class SimPlace {
 
   /** What was there is gone, but for copies that were set aside. While the node is down. */
   wipe(): void {
+    this.losses += 1;
     this.#current = this.#newCopy();
     this.#incoming = undefined;
   }

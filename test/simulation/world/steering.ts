@@ -21,6 +21,15 @@ const switches: readonly (readonly [name: Name, likely: number, min: number, max
   ['commitTimeoutMs', 0.4, 100, 5000],
   ['transactionIdleMsMax', 0.2, 40, 2000],
   ['idAheadMsMax', 0.3, 1000, 6000],
+  ['joinByEntriesMax', 0.6, 5, 100],
+  ['transferChunkBytes', 0.8, 200, 4000],
+  ['transferPinsMax', 0.3, 1, 1],
+  ['transferIdleMsMax', 0.4, 500, 8000],
+  ['transferMsMax', 0.3, 1000, 20_000],
+  ['chainHashesMax', 0.3, 5, 100],
+  ['trimEntriesMax', 0.3, 1, 50],
+  ['keptBlockBytes', 1, 200, 2000],
+  ['keptSpanMs', 1, 200, 2000],
   ['outcomesMsMax', 0.5, 20_000, 25_000],
 ];
 

@@ -6,6 +6,7 @@ import type { Exchange } from './sim-place.js';
 import { SimNode, type ClusterPlan, type WrapPlace } from './sim-node.js';
 import { distanceMs, drawTopology, keyspaceNames, type Topology } from './topology.js';
 import { Trace } from './trace.js';
+import { drawUpkeep, type Upkeep } from './upkeep.js';
 import { VirtualTime } from './virtual-time.js';
 import { standingOf, WrittenLogs, type WrittenLog } from './written-logs.js';
 
@@ -31,6 +32,9 @@ export class World {
   readonly logs = new WrittenLogs();
   /** What went wrong with copies, noted at once. */
   readonly violations: string[] = [];
+  readonly upkeep: Upkeep;
+  /** Nothing more goes wrong from now on. */
+  atPeace = false;
   /** Of errors that no one in the world expects, the first. */
   #broken: Error | undefined;
 
@@ -43,7 +47,9 @@ export class World {
     places.forEach((a, i) => {
       for (const b of places.slice(i + 1)) this.network.connect(a.id, b.id, distanceMs(a, b));
     });
+    this.upkeep = drawUpkeep(this.random.fork('upkeep'));
     const plan: ClusterPlan = {
+      upkeep: this.upkeep,
       nodes: places.map((place) => ({ ...place, httpAddress: place.id })),
       keyspaces: [...homes].map(([name, homeNode]) => {
         const home = places.find(({ id }) => id === homeNode)!.region;
@@ -132,7 +138,10 @@ export class World {
 
   allWritable(): boolean {
     return this.nodes.every(({ running }) =>
-      running?.keyspaces().every((keyspace) => keyspace.status().writable),
+      running?.keyspaces().every((keyspace) => {
+        const { state, writable } = keyspace.status();
+        return writable && state === 'synced';
+      }),
     );
   }
 
