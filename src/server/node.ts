@@ -2,7 +2,7 @@ import { tagOfTransaction, nodeTag } from '../model/transaction-id.js';
 import type { NodeId, RegionId, TransactionId } from '../model/ids.js';
 import { defaultRetention, type Retention } from '../model/retention.js';
 import type { Runtime } from '../runtime/runtime.js';
-import type { KeyspaceService, NodeService, PeerStatus } from '../transaction/service.js';
+import type { KeyspaceAdmin, KeyspaceService, NodeService, PeerStatus } from '../transaction/service.js';
 import {
   decodeCertifyFromSequencer,
   decodeEntriesFromFollower,
@@ -11,8 +11,10 @@ import {
 import type { PeerStream, PeerTransport } from '../transport/peer-transport.js';
 import { readMessages } from '../transport/read-messages.js';
 import { Gossip, statusOf } from './gossip.js';
+import { HostAdmin } from './keyspace-admin.js';
 import { KeyspaceHost, type NodeKeyspace } from './keyspace-host.js';
 import type { KeyspaceNode } from './keyspace-node.js';
+import { KeyspaceRecovery } from './recovery.js';
 
 export type { NodeKeyspace } from './keyspace-host.js';
 
@@ -40,6 +42,7 @@ export class MeridianNode implements NodeService {
   readonly version: string;
   readonly #options: NodeOptions;
   readonly #hosts = new Map<string, KeyspaceHost>();
+  readonly #admins = new Map<string, HostAdmin>();
   readonly #gossip: Gossip;
   #draining = false;
 
@@ -85,6 +88,14 @@ export class MeridianNode implements NodeService {
       peers: () => this.#gossip.copies(name),
     });
     this.#hosts.set(name, host);
+    const recovery = new KeyspaceRecovery({
+      self,
+      host,
+      peers: () => this.#gossip.copies(name),
+      note: keyspace.note,
+      runtime: { ...this.#options.runtime, logger },
+    });
+    this.#admins.set(name, new HostAdmin(host, recovery));
   }
 
   get draining(): boolean {
@@ -118,8 +129,8 @@ export class MeridianNode implements NodeService {
     return [...this.#hosts.values()].map(({ service }) => service);
   }
 
-  admin(): undefined {
-    return undefined;
+  admin(name: string): KeyspaceAdmin | undefined {
+    return this.#admins.get(name);
   }
 
   /** The parts of a keyspace whose store is open, for tests and for whoever notes its head. */

@@ -16,6 +16,7 @@ import type { KeyspaceNode } from '../../src/server/keyspace-node.js';
 import { MeridianNode } from '../../src/server/node.js';
 import { openKeyspaceStore } from '../../src/storage/keyspace-store.js';
 import type { LocalKeyspace } from '../../src/transaction/keyspace-service.js';
+import type { KeyspaceAdmin, KeyspaceService } from '../../src/transaction/service.js';
 import { ControlledNetwork } from './controlled-network.js';
 import { eventually } from './eventually.js';
 import { FaultyDisk } from './faulty-database.js';
@@ -150,6 +151,15 @@ export class InProcessCluster {
     return this.parts(node).service;
   }
 
+  /** What the node's API offers of the keyspace, also while that is absent. */
+  service(node: string): KeyspaceService {
+    return this.node(node).keyspace(name)!;
+  }
+
+  admin(node: string): KeyspaceAdmin {
+    return this.node(node).admin(name)!;
+  }
+
   /** Waits until the nodes (all that run, by default) have a sequencer that serves, and are synced. */
   async writable(nodes: readonly string[] = [...this.#nodes.keys()]): Promise<void> {
     await eventually(
@@ -159,14 +169,17 @@ export class InProcessCluster {
   }
 
   status(node: string) {
-    return this.keyspace(node).status();
+    return this.service(node).status();
   }
 
   /** Waits until the nodes have applied what the home has. */
   async settled(nodes: readonly string[] = [...this.#nodes.keys()]): Promise<void> {
     const { store } = this.parts(this.home);
     await eventually(
-      () => nodes.every((node) => this.parts(node).store.head.position === store.head.position),
+      () =>
+        nodes.every(
+          (node) => this.node(node).keyspaceNode(name)?.store.head.position === store.head.position,
+        ),
       { what: 'every node at the tail' },
     );
   }

@@ -1,0 +1,112 @@
+import { nonceBytes } from '../model/entry.js';
+import { fail, succeed, type Result } from '../model/errors.js';
+import { mintKeyspaceId, seqno, type NodeId } from '../model/ids.js';
+import type { Runtime } from '../runtime/runtime.js';
+import type { RecoverOptions, Recovery, RecoveryCopy, RecoveryPlan } from '../transaction/service.js';
+import { historyOf, type PeerCopy } from './donors.js';
+import type { HeadNote } from './head-note.js';
+import type { KeyspaceHost } from './keyspace-host.js';
+import { missing, planOf, type KnownCopy, type RecoveryFacts } from './recovery-plan.js';
+
+export interface RecoveryPorts {
+  readonly self: NodeId;
+  readonly host: KeyspaceHost;
+  readonly peers: () => readonly PeerCopy[];
+  readonly note: HeadNote | undefined;
+  readonly runtime: Runtime;
+}
+
+const beginNewHistory = (...args: unknown[]): Promise<never> =>
+  Promise.reject(new Error(`not yet ${args.length}`));
+
+/** Seqnos of a new history begin above a multiple of this, and this far at the least above all that were seen. */
+const seqnoStep = 1_000_000_000;
+const seqnoMargin = seqnoStep / 10;
+
+/** Restores a keyspace's log at its home from the copy that has come furthest, as the beginning of a new history. */
+export class KeyspaceRecovery {
+  readonly #ports: RecoveryPorts;
+
+  constructor(ports: RecoveryPorts) {
+    this.#ports = ports;
+  }
+
+  async plan({ without }: RecoverOptions): Promise<Result<RecoveryPlan>> {
+    const refusal = this.#notHere();
+    return refusal === undefined
+      ? succeed(planOf(await this.#facts(without)))
+      : fail('OPERATION_REFUSED', refusal);
+  }
+
+  async recover({ without }: RecoverOptions): Promise<Result<Recovery>> {
+    const facts = await this.#facts(without);
+    const plan = planOf(facts);
+    const refusal = this.#notHere() ?? this.#notNow(facts, plan);
+    if (refusal !== undefined) return fail('OPERATION_REFUSED', refusal);
+    // Nothing was awaited since the host was found idle.
+    return this.#recoverFrom(plan);
+  }
+
+  #notHere(): string | undefined {
+    return this.#ports.host.isHome ? undefined : 'this node is not the home of the keyspace';
+  }
+
+  #notNow(facts: RecoveryFacts, plan: RecoveryPlan): string | undefined {
+    const { host } = this.#ports;
+    if (host.busy !== undefined) return host.busy;
+    if (host.node?.sequencing === true) return 'the keyspace is healthy: its sequencer serves';
+    const unasked = missing(facts);
+    if (unasked.length > 0) return `${unasked.join(', ')} cannot be asked; name those that are lost`;
+    return plan.source === undefined ? 'no node has a copy that can be taken' : undefined;
+  }
+
+  async #recoverFrom(plan: RecoveryPlan): Promise<Result<Recovery>> {
+    const { host, self, runtime } = this.#ports;
+    const uuidBefore = plan.copies.find(({ node }) => node === plan.source)?.uuid;
+    const seqnoSeen = Math.max(...plan.copies.map((copy) => copy.seqno));
+    const seqnoBase = seqno((Math.floor((seqnoSeen + seqnoMargin) / seqnoStep) + 1) * seqnoStep);
+    const uuid = mintKeyspaceId(runtime.random.bytes(16));
+    const nonce = Buffer.from(runtime.random.bytes(nonceBytes));
+    const epochSeen = Math.max(host.seen.epoch, ...plan.copies.map(({ epoch }) => epoch));
+    const beginning = { keyspaceId: uuid, keyspace: host.name, nowMs: runtime.clock.nowMs(), nonce };
+    const source = plan.source === self ? undefined : plan.source;
+    runtime.logger.warn({ ...plan, uuidBefore, uuid, seqnoBase }, 'the log is being recovered');
+    try {
+      await host.recover(source, (open) =>
+        beginNewHistory(open, { ...beginning, seqnoBase, epochAbove: epochSeen }, runtime.logger),
+      );
+    } catch (error) {
+      runtime.logger.error({ error }, 'the log was not recovered');
+      return fail('INTERNAL', `the log was not recovered: ${(error as Error).message}`, {
+        outcome: 'unknown',
+      });
+    }
+    runtime.logger.warn({ uuid, seqnoBase, unproven: plan.unproven }, 'a new history has begun');
+    return succeed({ ...plan, uuidBefore, uuid, seqnoBase });
+  }
+
+  async #facts(without: readonly string[]): Promise<RecoveryFacts> {
+    const { peers, note } = this.#ports;
+    return { nodes: [this.#own(), ...peers().map(knownOf)], noted: await note?.noted(), without };
+  }
+
+  #own(): KnownCopy {
+    const { host, self } = this.#ports;
+    const { state, uuid, position, applied, epoch } = host.service.status();
+    const isUsable = host.held !== undefined && state !== 'damaged';
+    const copy: RecoveryCopy = { node: self, uuid, position, seqno: applied, epoch, state };
+    const hash = host.held?.chainHash.toString('hex') ?? '';
+    return { node: self, copy, hash, seenPosition: host.seen.tail.position, isUsable };
+  }
+}
+
+function knownOf({ node, reachable, said }: PeerCopy): KnownCopy {
+  if (!reachable || said === undefined)
+    return { node, copy: undefined, hash: '', seenPosition: 0, isUsable: false };
+  const { state, position, epoch, seenPosition } = said;
+  const uuid = historyOf(said);
+  const held = uuid === undefined ? -1 : position;
+  const copy: RecoveryCopy = { node, uuid, position: held, seqno: seqno(said.seqno), epoch, state };
+  const isUsable = state === 'synced' || state === 'catching-up';
+  return { node, copy, hash: Buffer.from(said.hash).toString('hex'), seenPosition, isUsable };
+}
