@@ -16,7 +16,7 @@ import {
 import { epoch, logPosition } from '../model/ids.js';
 import { firstKey, prefixRange, type KeyRange } from '../model/keys.js';
 import { silentLogger } from '../runtime/runtime.js';
-import { entryKey, everything } from './layout.js';
+import { everything } from './layout.js';
 import { openKeyspaceStore } from './keyspace-store.js';
 import {
   ApplyFailed,
@@ -330,34 +330,6 @@ describe('expiry', () => {
     await store.apply([chain.transactions([expire('a')])]);
     expect(hints(disk)).toBe(0);
     expect(store.snapshot().get(key('a'))).toBeUndefined();
-  });
-});
-
-describe('trim', () => {
-  it('drops entries but keeps the place, so that the rest is still verified', async () => {
-    const { disk, store, chain } = await begun();
-    for (let i = 0; i < 5; i++) await store.apply([chain.transactions([set(`k${i}`)])]);
-    const hashAt2 = store.chainHashAt(2);
-    await store.trim(logPosition(3));
-    expect(store.oldestPosition).toBe(3);
-    expect(store.chainHashAt(2)).toEqual(hashAt2);
-    expect(store.chainHashAt(1)).toBeUndefined();
-    expect(await store.entries(logPosition(2), 1)).toEqual([]);
-    expect(store.entryHeader(logPosition(2))).toBeUndefined();
-    const again = await reopen(disk);
-    expect(again.oldestPosition).toBe(3);
-    expect(again.head).toEqual(store.head);
-    disk.overwrite(entryKey(3), undefined);
-    await expect(reopen(disk)).rejects.toThrow('entry 3 is missing');
-  });
-
-  it('drops outcomes of ids below the id floor, and only those', async () => {
-    const { store, chain } = await begun();
-    const ids = [testId(100), testId(199), testId(200)];
-    await store.apply([chain.batch(ids.map((id, i) => transaction(id, [set(`k${i}`)])))]);
-    await store.apply([chain.batch([], 200)]);
-    await store.trim(logPosition(0));
-    expect(ids.map((id) => store.outcome(id)?.kind)).toEqual([undefined, undefined, 'committed']);
   });
 });
 

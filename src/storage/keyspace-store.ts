@@ -1,10 +1,11 @@
-import { entryHash, verifyEntryBytes, zeroHash, type EntryHeader } from '../model/entry.js';
+import { verifyEntryBytes, type EntryHeader } from '../model/entry.js';
 import type { LogPosition, TransactionId } from '../model/ids.js';
 import type { Key } from '../model/keys.js';
 import { limits } from '../model/limits.js';
 import type { LoggedOutcome } from '../model/outcome.js';
 import type { Logger } from '../runtime/runtime.js';
 import { countWritten, type Census } from './census.js';
+import { chainHashAt } from './chain-hashes.js';
 import { readEntries } from './entry-reader.js';
 import { evaluate, type GroupEffect } from './evaluate.js';
 import { findDue, hintHolds } from './expiry.js';
@@ -25,7 +26,8 @@ import {
   outcomeKey,
   type HeadRecord,
 } from './layout.js';
-import { openError, ReadFailed, readError } from './level-errors.js';
+import { ReadFailed, readError } from './level-errors.js';
+import { openVerified, type Opened } from './open-verified.js';
 import { readApplied } from './recovered.js';
 import { RecordCache } from './record-cache.js';
 import { SharedState } from './shared-state.js';
@@ -45,35 +47,15 @@ import {
   type ReplacedHistory,
   type StoreSnapshot,
 } from './store.js';
-import { flushToTables, trimOperations } from './trim.js';
+import { countDropped, type Dropping } from './trim.js';
+import { Trimming } from './trimming.js';
 import { Turns } from './turns.js';
 import { writeBatch, type Operation } from './write-batch.js';
-import { verifyDatabase, type Verified } from './verify.js';
 
 /** Opens and verifies a keyspace's store. Throws StoreDamaged, or LevelDB's error when it does not open. */
 export async function openKeyspaceStore(openDatabase: OpenDatabase, logger: Logger): Promise<KeyspaceStore> {
   const { database, verified } = await openVerified(openDatabase);
   return new LevelKeyspaceStore({ openDatabase, logger, database, verified });
-}
-
-interface Opened {
-  readonly database: Database;
-  readonly verified: Verified;
-}
-
-async function openVerified(openDatabase: OpenDatabase): Promise<Opened> {
-  let database: Database;
-  try {
-    database = await openDatabase();
-  } catch (error) {
-    throw openError(error);
-  }
-  try {
-    return { database, verified: await verifyDatabase(database) };
-  } catch (error) {
-    await database.close().catch(() => undefined);
-    throw error;
-  }
 }
 
 type Condition = 'serving' | 'halted' | 'closed';
@@ -84,6 +66,13 @@ class LevelKeyspaceStore implements KeyspaceStore {
   readonly #turns = new Turns();
   readonly #listeners = new Set<AppliedListener>();
   readonly #records = new RecordCache(limits.recordCacheBytesMax);
+  readonly #trimming = new Trimming({
+    hold: () => {
+      this.#expectWritable();
+      return this.#state.hold();
+    },
+    drop: (dropping, state) => this.#drop(dropping, state),
+  });
   #freshIds: FreshIds;
   #database: Database;
   /** The state at the last durable apply that listeners know of. */
@@ -302,13 +291,21 @@ class LevelKeyspaceStore implements KeyspaceStore {
   }
 
   trim(upTo: LogPosition): Promise<void> {
+    return this.#reading(this.#trimming.trim(upTo));
+  }
+
+  #drop(dropping: Dropping, { database }: SharedState): Promise<boolean> {
     return this.#turns.take(async () => {
       this.#expectWritable();
-      const oldest = Math.min(upTo, this.#state.head.position);
-      if (oldest > this.#state.oldestPosition) await this.#reading(flushToTables(this.#database));
-      const { operations, after } = await this.#reading(trimOperations(this.#state, oldest));
-      if (operations.length === 0) return;
-      await this.#write(operations, after);
+      if (database !== this.#database) return false;
+      const { oldestPosition, hashBeforeOldest } = dropping;
+      const after: HeadRecord = { head: this.#state.head, oldestPosition, hashBeforeOldest };
+      await this.#write(
+        [...dropping.operations, { type: 'put', key: headKey, value: encodeHead(after) }],
+        after,
+      );
+      countDropped(this.#census, dropping);
+      return true;
     });
   }
 
@@ -346,15 +343,11 @@ class LevelKeyspaceStore implements KeyspaceStore {
   }
 
   chainHashAt(position: number): Buffer | undefined {
-    const { head, oldestPosition, hashBeforeOldest } = this.#state;
-    if (position === -1) return zeroHash;
-    if (position === head.position) return head.chainHash;
-    if (position === oldestPosition - 1) return hashBeforeOldest;
-    if (position < oldestPosition || position > head.position) return undefined;
-    return this.#read(entryKey(position), (bytes) => {
-      verifyEntryBytes(bytes);
-      return entryHash(bytes);
-    });
+    try {
+      return chainHashAt(this.#state, position);
+    } catch (error) {
+      throw this.#onReadError(error);
+    }
   }
 
   async expired(beforeMs: number, countMax: number): Promise<Key[]> {

@@ -23,7 +23,7 @@ import { chunkHash } from './packed-rows.js';
 import { replayBeside } from './replay.js';
 import { isCopied } from './rows.js';
 import { ApplyFailed, StoreClosed, StoreDamaged, type Database, type Head, type Row } from './store.js';
-import { flushToTables } from './trim.js';
+import { flushToTables } from './compaction.js';
 import { Turns } from './turns.js';
 import { chainAfter, chunkRecords, followBeside, verifyRows } from './verify-copy.js';
 import { writeBatch, writeUnsynced, type Operation } from './write-batch.js';

@@ -6,7 +6,7 @@ import { openKeyspaceStore } from './keyspace-store.js';
 import { everything, numberedKey } from './layout.js';
 import { recordPages } from './record-pages.js';
 import type { Database, Head, KeyspaceStore } from './store.js';
-import { compactRange } from './trim.js';
+import { compactRange } from './compaction.js';
 import { writeBatch, writeUnsynced, type Operation } from './write-batch.js';
 
 const droppedMax = 10_000;

@@ -1,56 +1,83 @@
-import { decodeEntryHeader } from '../model/entry.js';
-import { entryKey, everything, headKey, encodeHead, outcomeKeyFloor, type HeadRecord } from './layout.js';
+import { verifyEntryBytes } from '../model/entry.js';
+import type { Census } from './census.js';
+import { forgetHashes, hashRows } from './chain-hashes.js';
+import { entryKey, everything, numberOfKey, outcomeKeyFloor, timeOfOutcomeKey } from './layout.js';
+import { recordPages } from './record-pages.js';
 import type { SharedState } from './shared-state.js';
-import { StoreDamaged, type Database } from './store.js';
+import { StoreDamaged } from './store.js';
 import type { Operation } from './write-batch.js';
 
-/** Outcomes dropped by one trim, so that its batch stays small. */
-const outcomesMax = 50_000;
-/** Entries dropped by one trim. */
-const entriesMax = 50_000;
+/** Dropped in one batch, so that an apply never waits long behind it. */
+const batchEntriesMax = 4000;
+const batchBytesMax = 16 * 1024 * 1024;
+const batchOutcomesMax = 4000;
+const readBytes = 1024 * 1024;
 
-interface CompactsRanges {
-  compactRange(start: Buffer, end: Buffer): Promise<void>;
+/** What one batch drops, without the head record that says so, and what it leaves. */
+export interface Dropping {
+  readonly operations: readonly Operation[];
+  /** Where the entries begin before and after it. */
+  readonly from: number;
+  readonly oldestPosition: number;
+  readonly hashBeforeOldest: Buffer;
+  /** Of keys and values. */
+  readonly entriesBytes: number;
+  readonly outcomes: readonly { readonly idTimeMs: number; readonly bytes: number }[];
 }
 
-/**
- * Moves LevelDB's log into its tables. Damage in the log loses whole batches and shows as a missing entry; so an entry
- * may only be dropped when its batch is no longer in the log, else a hole could hide below the oldest entry.
- */
-export function flushToTables(database: Database): Promise<void> {
-  return compactRange(database, headKey, headKey);
-}
-
-/** Gives the room of deleted records in a range back to the disk; nothing on a database that has no such thing. */
-export async function compactRange(database: Database, start: Buffer, end: Buffer): Promise<void> {
-  const compacting = database as Database & Partial<CompactsRanges>;
-  await compacting.compactRange?.(start, end);
-}
-
-/** The batch that drops entries below `oldest` and outcomes of ids below the id floor; empty when there are none. */
-export async function trimOperations(
-  state: SharedState,
-  oldest: number,
-): Promise<{ readonly operations: readonly Operation[]; readonly after: HeadRecord }> {
-  const { head, database, snapshot } = state;
-  let { oldestPosition, hashBeforeOldest } = state;
+/** Drops entries from the oldest on, below `upTo`, as many as one batch takes. Their chain hashes stay. */
+export async function dropEntries(state: SharedState, upTo: number): Promise<Dropping> {
+  const { oldestPosition: from, database, snapshot } = state;
+  const hashes: Buffer[] = [];
+  let entriesBytes = 0;
+  let bytesOfLast = 0;
+  const to = Math.min(upTo, from + batchEntriesMax);
+  const range = { gte: entryKey(from), lt: everything('entry').lt, snapshot };
+  reading: for await (const page of recordPages(database, range, readBytes)) {
+    for (const [key, bytes] of page) {
+      const position = from + hashes.length;
+      if (numberOfKey(key) !== position) throw new StoreDamaged(`entry ${position} is missing`);
+      hashes.push(Buffer.from(verifyEntryBytes(bytes).previousHash));
+      entriesBytes += bytesOfLast;
+      bytesOfLast = key.length + bytes.length;
+      if (position === to || entriesBytes > batchBytesMax) break reading;
+    }
+  }
+  if (hashes.length <= to - from && entriesBytes <= batchBytesMax) {
+    throw new StoreDamaged(`entry ${from + hashes.length} is missing`);
+  }
+  // The one read last stays: its header has the hash of the one before it.
+  const oldestPosition = from + hashes.length - 1;
   const operations: Operation[] = [];
-  const upTo = Math.min(oldest, oldestPosition + entriesMax);
-  if (upTo > oldestPosition) {
-    const first = state.read(entryKey(upTo));
-    if (first === undefined) throw new StoreDamaged(`entry ${upTo} is missing`);
-    hashBeforeOldest = Buffer.from(decodeEntryHeader(first).previousHash);
-    while (oldestPosition < upTo) operations.push({ type: 'del', key: entryKey(oldestPosition++) });
+  for (let at = from; at < oldestPosition; at++) operations.push({ type: 'del', key: entryKey(at) });
+  const known = from === 0 ? hashes.slice(1) : hashes;
+  for (const { key, value } of hashRows(state, Math.max(0, from - 1), known)) {
+    operations.push({ type: 'put', key, value });
   }
-  const forgotten = {
-    gte: everything('outcome').gte,
-    lt: outcomeKeyFloor(head.idFloorMs),
-    limit: outcomesMax,
-  };
-  for (const key of await database.keys({ ...forgotten, snapshot, fillCache: false } as object).all()) {
-    operations.push({ type: 'del', key });
+  operations.push(...(await forgetHashes(state, oldestPosition)));
+  return { operations, from, oldestPosition, hashBeforeOldest: hashes.at(-1)!, entriesBytes, outcomes: [] };
+}
+
+/** Drops outcomes of ids below the id floor, as many as one batch takes. */
+export async function dropOutcomes(state: SharedState): Promise<Dropping> {
+  const { head, database, snapshot, oldestPosition, hashBeforeOldest } = state;
+  const range = { gte: everything('outcome').gte, lt: outcomeKeyFloor(head.idFloorMs), snapshot };
+  const operations: Operation[] = [];
+  const outcomes: { idTimeMs: number; bytes: number }[] = [];
+  reading: for await (const page of recordPages(database, range, readBytes)) {
+    for (const [key, value] of page) {
+      if (operations.length === batchOutcomesMax) break reading;
+      operations.push({ type: 'del', key });
+      outcomes.push({ idTimeMs: timeOfOutcomeKey(key), bytes: key.length + value.length });
+    }
   }
-  const after = { head, oldestPosition, hashBeforeOldest };
-  if (operations.length > 0) operations.push({ type: 'put', key: headKey, value: encodeHead(after) });
-  return { operations, after };
+  return { operations, from: oldestPosition, oldestPosition, hashBeforeOldest, entriesBytes: 0, outcomes };
+}
+
+export function countDropped(
+  census: Census,
+  { from, oldestPosition, entriesBytes, outcomes }: Dropping,
+): void {
+  census.dropEntries(oldestPosition - from, entriesBytes);
+  for (const { idTimeMs, bytes } of outcomes) census.dropOutcome(idTimeMs, bytes);
 }

@@ -1,0 +1,20 @@
+import { headKey } from './layout.js';
+import type { Database } from './store.js';
+
+interface CompactsRanges {
+  compactRange(start: Buffer, end: Buffer): Promise<void>;
+}
+
+/**
+ * Moves LevelDB's log into its tables. Damage in the log loses whole batches and shows as a missing entry; so an entry
+ * may only be dropped when its batch is no longer in the log, else a hole could hide below the oldest entry.
+ */
+export function flushToTables(database: Database): Promise<void> {
+  return compactRange(database, headKey, headKey);
+}
+
+/** Gives the room of deleted records in a range back to the disk; nothing on a database that has no such thing. */
+export async function compactRange(database: Database, start: Buffer, end: Buffer): Promise<void> {
+  const compacting = database as Database & Partial<CompactsRanges>;
+  await compacting.compactRange?.(start, end);
+}
