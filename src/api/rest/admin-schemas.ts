@@ -17,7 +17,9 @@ export const adminStatusSchema = Type.Object(
 export const rejoinSchema = Type.Object(
   {
     setAside: Type.Optional(
-      Type.String({ description: 'Where the copy is now; absent when there was none.' }),
+      Type.String({
+        description: 'Where the copy is now; absent while it waits for the new one to take its place.',
+      }),
     ),
   },
   strict,

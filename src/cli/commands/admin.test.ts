@@ -93,16 +93,14 @@ describe('rejoin', () => {
     answers[`POST ${base}/rejoin`] = json({ setAside: 'default.set-aside-1' }, 202);
     const { code, out } = await run(['rejoin', 'default', '--at', url, `${url}/`, '--token', 'root']);
     expect(code).toBe(0);
-    expect(out).toContain(
-      `${url} takes a new copy of default. Its copy is set aside as default.set-aside-1.`,
-    );
+    expect(out).toContain(`${url} takes a new copy of default. Its own is set aside as default.set-aside-1.`);
     const asked = { request: `POST ${base}/rejoin`, authorization: 'Bearer root', body: {} };
     expect(seen).toEqual([asked, asked]);
   });
 
   it('is of the node of --url without --at', async () => {
     answers[`POST ${base}/rejoin`] = json({}, 202);
-    expect((await run(['rejoin', 'default'])).out).toContain('It had no copy.');
+    expect((await run(['rejoin', 'default'])).out).toContain('is set aside when the new one takes its place');
   });
 
   it('passes on why a node refuses, and ends with that', async () => {

@@ -30,7 +30,10 @@ async function rejoinAt(target: NamedTarget, keyspace: string, context: CliConte
     return endFailed(answer, true, context);
   }
   const setAside = text(answer.json['setAside']);
-  const copy = setAside === undefined ? 'It had no copy.' : `Its copy is set aside as ${setAside}.`;
+  const copy =
+    setAside === undefined
+      ? 'Its own is set aside when the new one takes its place.'
+      : `Its own is set aside as ${setAside}.`;
   await context.terminal.out(
     `${target.name} takes a new copy of ${keyspace}. ${copy}\n\`meridian status\` shows how far it is.\n`,
   );
