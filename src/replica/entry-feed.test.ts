@@ -4,7 +4,7 @@ import { Chain, set } from '../../test/support/chain.js';
 import { ControlledNetwork } from '../../test/support/controlled-network.js';
 import { eventually } from '../../test/support/eventually.js';
 import { decodeEntryHeader } from '../model/entry.js';
-import { keyspaceName, nodeId, uuidToBytes } from '../model/ids.js';
+import { keyspaceName, logPosition, nodeId, uuidToBytes } from '../model/ids.js';
 import { silentLogger, type Runtime } from '../runtime/runtime.js';
 import { createSystemRuntime } from '../runtime/system/runtime.js';
 import type { AppliedListener, KeyspaceStore } from '../storage/store.js';
@@ -104,12 +104,19 @@ it.each([
   expect(follower.positions).toEqual([]);
 });
 
-it('a follower below the oldest entry kept is refused', async () => {
+it('a follower below the oldest entry kept is refused: as too old, or as another history where a hash proves it', async () => {
   const { store } = await withEntries(5);
-  await store.trim(decodeEntryHeader((await store.entries(4 as never, 0))[0]!).position);
-  const follower = feedOf(store).follow(1, Buffer.alloc(32));
-  await eventually(() => follower.closed !== undefined);
-  expect(follower.refused).toBe('CHANGES_TOO_OLD');
+  const hash = store.chainHashAt(0)!;
+  await store.trim(logPosition(4));
+  const { follow } = feedOf(store);
+  const refusal = async (...place: Parameters<typeof follow>): Promise<string | undefined> => {
+    const follower = follow(...place);
+    await eventually(() => follower.closed !== undefined);
+    return follower.refused;
+  };
+  expect(await refusal(1, hash)).toBe('CHANGES_TOO_OLD');
+  expect(await refusal(1, Buffer.alloc(32, 1))).toBe('HISTORY_MISMATCH');
+  expect(await refusal(0, Buffer.alloc(32), Buffer.alloc(0))).toBe('CHANGES_TOO_OLD');
 });
 
 it('an entry that is applied in the very turn in which the follower has caught up is not forgotten', async () => {

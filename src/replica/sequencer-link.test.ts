@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { begun, keyspaceId } from '../../test/support/begun-store.js';
 import { eventually } from '../../test/support/eventually.js';
-import { nodeId, uuidToBytes } from '../model/ids.js';
+import { mintKeyspaceId, nodeId, uuidToBytes } from '../model/ids.js';
 import { silentLogger } from '../runtime/runtime.js';
 import { createSystemRuntime } from '../runtime/system/runtime.js';
 import { createLoopbackPair } from '../transport/loopback.js';
@@ -24,13 +24,13 @@ class Played {
   closed: string | undefined;
   readonly #stream: PeerStream;
 
-  constructor(link: SequencerLink, epoch: number, node = 'home') {
+  constructor(link: SequencerLink, epoch: number, node = 'home', history = keyspaceId) {
     const [opened, accepted] = createLoopbackPair(runtime.timers);
     this.#stream = opened;
     opened.onMessage((bytes) => void this.said.push(decodeCertifyFromNode(bytes)));
     opened.onClose((reason) => (this.closed = reason));
     const place = { tailPosition: 0, tailSeqno: 0, tailHash: Buffer.alloc(32) };
-    const who = { keyspace: 'default', keyspaceId: uuidToBytes(keyspaceId), nonce: Buffer.alloc(16), node };
+    const who = { keyspace: 'default', keyspaceId: uuidToBytes(history), nonce: Buffer.alloc(16), node };
     link.accept(accepted, { type: 'welcome', epoch, ...who, ...place } satisfies CertifyWelcome);
   }
 
@@ -127,6 +127,19 @@ it('a sequencer of a lower epoch is told what was seen and sent away, and the on
   expect(stale.said).toMatchObject([{ type: 'hello', seenEpoch: 5 }]);
   expect(link.status).toMatchObject({ serving: true, sequencer: 'home', epoch: 5 });
   expect(sequencer.closed).toBeUndefined();
+});
+
+it('a sequencer of another history is told what this node holds, and nothing is submitted to it', async () => {
+  const { link, told } = await linked();
+  const foreign = new Played(link, 9, 'home', mintKeyspaceId(Buffer.alloc(16, 9)));
+  foreign.serves(true);
+  await eventually(() => expect(link.status.whyNot).toMatch(/another history/));
+  expect(foreign.said).toMatchObject([{ type: 'hello', keyspaceId: uuidToBytes(keyspaceId), seenEpoch: 0 }]);
+  expect(foreign.closed).toBeUndefined();
+  const own = new Played(link, 1);
+  own.serves(true);
+  await eventually(() => link.serving);
+  expect(told.serving).toBe(1);
 });
 
 it('what a replaced stream still says counts no more', async () => {

@@ -18,16 +18,26 @@ const roundTripMsStep = 10;
 /** Nodes that serve the history that counts, in the order in which a joiner of `region` should ask them. */
 export function donorsAmong(peers: readonly PeerCopy[], region: RegionId, home: NodeId): DonorCandidate[] {
   const history = historyThatCounts(peers, home);
-  const donors = peers.filter((peer) => isServing(peer) && peer.said?.keyspaceId !== undefined);
   const rank = (peer: PeerCopy): readonly number[] => [
     peer.region === region ? 0 : 1,
     Math.round((peer.roundTripMs ?? Infinity) / roundTripMsStep),
     peer.node === home ? 1 : 0,
   ];
-  return donors
-    .filter(({ said }) => historyOf(said) === history)
+  if (history === undefined) return [];
+  return peers
+    .filter((peer) => isServing(peer) && historyOf(peer.said) === history)
     .sort((a, b) => compare(rank(a), rank(b)))
-    .map(({ node, said }) => ({ node, keyspaceId: history!, position: said!.position }));
+    .map(({ node, said }) => ({ node, keyspaceId: history, position: said!.position }));
+}
+
+/** A node alone, whatever history it serves; none while it cannot be asked. */
+export function donorAt(peers: readonly PeerCopy[], node: NodeId): DonorCandidate[] {
+  return peers
+    .filter((peer) => peer.node === node && isServing(peer))
+    .flatMap(({ said }) => {
+      const keyspaceId = historyOf(said);
+      return keyspaceId === undefined ? [] : [{ node, keyspaceId, position: said!.position }];
+    });
 }
 
 /** The home's, when it can be asked and has one; else that of the latest epoch among those who serve. */

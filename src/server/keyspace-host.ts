@@ -14,7 +14,7 @@ import {
 } from '../transport/messages.js';
 import type { PeerStream } from '../transport/peer-transport.js';
 import { AbsentKeyspace, type Absence } from './absent-keyspace.js';
-import { donorsAmong, type PeerCopy } from './donors.js';
+import { donorAt, donorsAmong, type PeerCopy } from './donors.js';
 import type { HeadNote } from './head-note.js';
 import { KeyspaceJoining } from './keyspace-joining.js';
 import { KeyspaceNode, type KeyspaceNodeOptions } from './keyspace-node.js';
@@ -212,7 +212,7 @@ export class KeyspaceHost {
     await place.dropIncoming();
     let begun: Head | undefined;
     const prepare = async (): Promise<Head> => (begun = await begin(() => place.openIncoming()));
-    const donors = (): readonly DonorCandidate[] => this.donors().filter(({ node }) => node === source);
+    const donors = (): readonly DonorCandidate[] => donorAt(this.#options.peers(), source);
     const why = `the log is restored from ${source}`;
     const end = await this.#bringIn({ why, ordered: true }, { own: undefined, donors, prepare });
     if (end.kind !== 'joined' || begun === undefined)
@@ -239,6 +239,7 @@ export class KeyspaceHost {
     switch (end.kind) {
       case 'joined':
         logger.info({ ...end.status, setAside: end.setAside }, 'the snapshot is in its place');
+        await this.#noteAnew(end.head);
         return this.#openAgain({ compare: this.#options.compare, joined: end.status });
       case 'different':
         await this.place.dropIncoming();
@@ -248,6 +249,14 @@ export class KeyspaceHost {
         });
       case 'stopped':
     }
+  }
+
+  /** What was noted of the copy before says nothing of this one. */
+  async #noteAnew(head: Head): Promise<void> {
+    const { keyspace, runtime } = this.#options;
+    await keyspace.note?.renew(head).catch((error: unknown) => {
+      runtime.logger.warn({ error }, 'the head was not noted');
+    });
   }
 
   async #bringIn(

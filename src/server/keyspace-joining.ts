@@ -25,7 +25,12 @@ export interface JoiningPorts {
 }
 
 export type JoiningEnd =
-  | { readonly kind: 'joined'; readonly status: JoinStatus; readonly setAside: string | undefined }
+  | {
+      readonly kind: 'joined';
+      readonly head: Head;
+      readonly status: JoinStatus;
+      readonly setAside: string | undefined;
+    }
   | { readonly kind: 'different'; readonly donor: NodeId }
   | { readonly kind: 'stopped' };
 
@@ -98,7 +103,7 @@ export class KeyspaceJoining {
     const { bytes, bytesTotal } = this.status;
     const done = { phase: 'done', bytes, bytesTotal, bytesPerSecond: 0, heldUpBy: undefined } as const;
     const status = { ...this.status, ...done, donor: joined.donor };
-    return { kind: 'joined', status, setAside: exchanged.name };
+    return { kind: 'joined', head, status, setAside: exchanged.name };
   }
 
   /** Only a copy that the donor's history goes through may be removed, and none that an operator gave up. */

@@ -93,7 +93,7 @@ export class KeyspaceRecovery {
   #own(): KnownCopy {
     const { host, self } = this.#ports;
     const { state, uuid, position, applied, epoch } = host.service.status();
-    const isUsable = host.held !== undefined && state !== 'damaged';
+    const isUsable = host.held !== undefined && state !== 'damaged' && state !== 'inconsistent';
     const copy: RecoveryCopy = { node: self, uuid, position, seqno: applied, epoch, state };
     const hash = host.held?.chainHash.toString('hex') ?? '';
     return { node: self, copy, hash, seenPosition: host.seen.tail.position, isUsable };
