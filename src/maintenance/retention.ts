@@ -1,5 +1,4 @@
 import { logPosition, type NodeId } from '../model/ids.js';
-import { limits } from '../model/limits.js';
 import type { Retention } from '../model/retention.js';
 import { delay, every, type Cancel, type Runtime } from '../runtime/runtime.js';
 import type { KeyspaceStore } from '../storage/store.js';
@@ -16,6 +15,8 @@ export interface RetentionPorts {
 
 const periodMs = 1000;
 const pauseMsMin = 5;
+/** Of one look; the rest is left to the next. */
+const trimsMax = 100;
 
 /**
  * Drops entries and outcomes of this node's store that `Retention` no longer keeps. Looks every second; several trims
@@ -42,8 +43,7 @@ export function startRetention(ports: RetentionPorts): Cancel {
 class Trimmer {
   stopped = false;
   readonly #ports: RetentionPorts;
-  /** Outcomes of ids below it have been dropped. */
-  #trimmedFloorMs = 0;
+  #failed = false;
 
   constructor(ports: RetentionPorts) {
     this.#ports = ports;
@@ -51,33 +51,34 @@ class Trimmer {
 
   async trimAllDue(): Promise<void> {
     const { store, runtime } = this.#ports;
-    while (!this.stopped && store.damage === undefined && store.halted === undefined) {
+    // On an idle keyspace nobody else would find the store halted by a trim.
+    if (this.#failed && store.damage === undefined) await store.recover();
+    for (let trims = 0; trims < trimsMax && !this.stopped && this.#isWritable(); trims++) {
       const upTo = this.#upTo();
-      const areOutcomesDue = this.#areOutcomesDue();
-      if (upTo <= store.oldestPosition && !areOutcomesDue) return;
-      const before = { floorMs: store.head.idFloorMs, outcomes: store.kept.outcomes };
+      if (upTo <= store.oldestPosition && !outcomesAreDue(store)) return;
       const startMs = runtime.clock.monotonicMs();
+      this.#failed = true;
       await store.trim(logPosition(upTo));
-      // A trim drops so many at the most; what it left of outcomes is seen by what it did.
-      if (!areOutcomesDue || store.kept.outcomes >= before.outcomes) this.#trimmedFloorMs = before.floorMs;
+      this.#failed = false;
       const tookMs = runtime.clock.monotonicMs() - startMs;
       await delay(runtime.timers, Math.max(tookMs, pauseMsMin));
     }
+  }
+
+  #isWritable(): boolean {
+    const { damage, halted } = this.#ports.store;
+    return damage === undefined && halted === undefined;
   }
 
   #upTo(): number {
     const { retention, store, others, told } = this.#ports;
     return trimPosition(store, retention, heldByAll(store.head.keyspaceId, others, told()));
   }
+}
 
-  #areOutcomesDue(): boolean {
-    const { retention, store } = this.#ports;
-    const risenMs = store.head.idFloorMs - this.#trimmedFloorMs;
-    if (store.kept.outcomes === 0 || risenMs <= 0) return false;
-    // So far that a trim has something to do.
-    const stepMs = Math.min(limits.keptSpanMs, retention.outcomesMsMax / 16);
-    return risenMs >= stepMs || store.kept.outcomesBytes > retention.outcomesBytesMax;
-  }
+/** Whether all outcomes of the oldest span of ids' times are below the id floor. */
+function outcomesAreDue({ head, kept }: KeyspaceStore): boolean {
+  return kept.outcomes > 0 && kept.outcomesSince(kept.outcomesBytes - 1) <= head.idFloorMs;
 }
 
 /** The last position that all of them hold of this history; −1 as soon as one was never heard of, or holds nothing of it. */
