@@ -115,9 +115,10 @@ export interface DoneOptions {
 export function doneText(json: Json, { keyspace, home, without }: DoneOptions): string {
   const { copies, seqno } = readRecovery(json);
   const before = text(json['uuidBefore']);
+  const base = number(json['seqnoBase']);
   const lines = [
     `${keyspace} has the new history ${text(json['uuid']) ?? '?'}${before === undefined ? '' : `, in the place of ${before}`}.`,
-    `It begins with everything up to commit ${count(seqno)}; its own commits come after ${count(number(json['seqnoBase']) ?? 0)}.`,
+    `It begins with everything up to commit ${count(seqno)}${base === undefined ? '' : `; its own commits come after ${count(base)}`}.`,
   ];
   const others = copies.filter(({ node }) => node !== home);
   const rejoining = others.filter(({ uuid, state }) => uuid !== undefined || state === 'damaged');

@@ -214,6 +214,27 @@ describe('recover', () => {
     expect(posted()).toEqual([]);
   });
 
+  it('follows the node when the answer is lost, to the new history or to where it is not known', async () => {
+    answers[`POST ${base}/recovery`] = (response) => {
+      answers[`GET ${base}`] = json({ node: 'us-east', state: 'joining' });
+      response.destroy();
+    };
+    const { out, err, code, time } = start(['recover', 'default', '--yes']);
+    await eventually(() => seen.at(-1)?.request === `GET ${base}` && seen.length > 3 && time.waiting > 0);
+    answers[`GET ${base}`] = json({ node: 'us-east', state: 'synced', uuid: 'new' });
+    time.advance(2000);
+    expect(await code).toBe(0);
+    expect(err.join()).toContain('following what the node does');
+    expect(out.at(-1)).toContain('default has the new history new, in the place of old.');
+    expect(out.at(-1)).toContain('everything up to commit 1,040.\n');
+
+    answers[`GET ${base}`] = json({ node: 'us-east', state: 'damaged', detail: 'a hole' });
+    answers[`POST ${base}/recovery`] = (response) => void response.destroy();
+    const failed = await run(['recover', 'default', '--yes']);
+    expect(failed.code).toBe(6);
+    expect(failed.err).toContain('default is damaged, and has no new history: a hole');
+  });
+
   it('passes on why it is refused', async () => {
     answers[`POST ${base}/recovery`] = problem(409, 'OPERATION_REFUSED', 'ap-south cannot be asked');
     const { code, err } = await run(['recover', 'default', '--yes']);

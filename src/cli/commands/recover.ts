@@ -1,8 +1,11 @@
+import type { HttpTarget } from '../../client/http.js';
 import { limits } from '../../model/limits.js';
+import { delay } from '../../runtime/runtime.js';
 import { askAdmin, endFailed } from '../admin.js';
-import type { Command } from '../context.js';
-import { exitCodes } from '../exit-codes.js';
-import { text } from '../json-fields.js';
+import type { CliContext, Command } from '../context.js';
+import { exitCodes, type ExitCode } from '../exit-codes.js';
+import { failureText } from '../failure-text.js';
+import { text, type Json } from '../json-fields.js';
 import { doneText, planText, readRecovery } from '../recovery-text.js';
 import { homeOf, type TargetOptions } from '../target.js';
 
@@ -18,6 +21,9 @@ export interface RecoverOptions extends TargetOptions {
 const planTimeoutMs = 60_000;
 /** A copy may have to be transferred first. */
 const recoverTimeoutMs = limits.transferMsMax;
+const pollMs = 2000;
+/** Polls in a row that may fail. */
+const failuresMax = 30;
 
 /** Shows what a recovery would do, has it confirmed, does it, and says what is left to do. */
 export const recover: Command<RecoverOptions> = async (options, context) => {
@@ -49,6 +55,10 @@ export const recover: Command<RecoverOptions> = async (options, context) => {
       return exitCodes.error;
     }
   }
+  const tell = async (json: Json): Promise<ExitCode> => {
+    await terminal.out(`\n${doneText(json, { keyspace, home, without })}`);
+    return exitCodes.ok;
+  };
   terminal.say('Recovering. This takes as long as the copy takes to be transferred.');
   const body = { without };
   const done = await askAdmin(
@@ -56,7 +66,45 @@ export const recover: Command<RecoverOptions> = async (options, context) => {
     { keyspace, operation: 'recovery', body, timeoutMs: recoverTimeoutMs },
     context,
   );
-  if (done.kind !== 'json') return endFailed(done, true, context);
-  await terminal.out(`\n${doneText(done.json, { keyspace, home, without })}`);
-  return exitCodes.ok;
+  if (done.kind === 'json') return tell(done.json);
+  if (done.kind !== 'no-answer') return endFailed(done, true, context);
+  terminal.say(`${done.message}\nWithout an answer; following what the node does.`);
+  const uuid = await newHistory(target, { keyspace, before: text(status.json['uuid']) }, context);
+  return uuid === undefined
+    ? exitCodes.unknownOutcome
+    : tell({ ...planned.json, uuid, uuidBefore: plan.copies.find(({ node }) => node === plan.source)?.uuid });
 };
+
+interface Followed {
+  readonly keyspace: string;
+  /** The history that the node had. */
+  readonly before: string | undefined;
+}
+
+/** HTTP clients give up on an answer that takes long; the node does not. Undefined, and said why, when it is not known how it ends. */
+async function newHistory(
+  target: HttpTarget,
+  { keyspace, before }: Followed,
+  context: CliContext,
+): Promise<string | undefined> {
+  const { terminal, runtime } = context;
+  for (let failures = 0; ;) {
+    const answer = await askAdmin(target, { keyspace }, context);
+    if (answer.kind === 'json') {
+      failures = 0;
+      const { uuid, state, detail } = answer.json;
+      if (state !== 'joining') {
+        if (text(uuid) !== undefined && uuid !== before) return text(uuid);
+        terminal.say(`${keyspace} is ${String(state)}, and has no new history: ${String(detail)}`);
+        return undefined;
+      }
+    } else {
+      failures += 1;
+      if (failures >= failuresMax) {
+        terminal.say(failureText(answer, false));
+        return undefined;
+      }
+    }
+    await delay(runtime.timers, pollMs);
+  }
+}
