@@ -91,6 +91,9 @@ try {
     console.log(row(round, joined, after.cpuMs - before.cpuMs, after.rssMib));
     await rm(join(directory, `joiner-${round}`), { recursive: true, force: true });
   }
+  const ended = once(donor, 'exit');
+  donor.disconnect();
+  await ended;
 } finally {
   for (const child of children) child.kill('SIGKILL');
   await rm(directory, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 import { assertNever } from '../model/assert.js';
 import type { CopyChunk, IncomingCopy } from '../storage/incoming-copy.js';
+import { StoreDamaged } from '../storage/store.js';
 import {
   encodeTransferFromJoiner,
   PeerMessageError,
@@ -7,7 +8,7 @@ import {
   type TransferFromDonor,
 } from '../transport/messages.js';
 import type { Inbox } from './inbox.js';
-import { judgeChunk, type CopyPlace } from './judge-donor.js';
+import { judgeChunk } from './judge-donor.js';
 
 export type ChunksEnd =
   /** All chunks are stored: so many. */
@@ -26,7 +27,7 @@ export interface IncomingChunksPorts {
 export class IncomingChunks {
   readonly #ports: IncomingChunksPorts;
   /** Including the chunk that is being written. */
-  #place: CopyPlace;
+  #chunks: number;
   #rows = 0;
   #bytes = 0;
   #storedBytes: number;
@@ -34,16 +35,22 @@ export class IncomingChunks {
 
   constructor(ports: IncomingChunksPorts) {
     this.#ports = ports;
-    const { chunks, lastKey, bytes } = ports.copy.progress;
+    const { chunks, bytes } = ports.copy.progress;
     this.#storedBytes = bytes;
-    this.#place = { chunks, lastKey };
+    this.#chunks = chunks;
   }
 
   /** Nothing is being written when it resolves or rejects. Rejects when the copy cannot be written. Called once. */
   async run(): Promise<ChunksEnd> {
-    const end = await this.#takeAll();
-    await this.#writing;
-    return end;
+    try {
+      const end = await this.#takeAll();
+      await this.#writing;
+      return end;
+    } catch (error) {
+      // Found before anything of the chunk was written.
+      if (error instanceof StoreDamaged) return { kind: 'untrue', why: error.message };
+      throw error;
+    }
   }
 
   async #takeAll(): Promise<ChunksEnd> {
@@ -59,11 +66,11 @@ export class IncomingChunks {
         case 'end':
           return this.#judgeEnd(message);
         case 'chunk': {
-          const chunk = judgeChunk(message, this.#place);
+          const chunk = judgeChunk(message, this.#chunks);
           if ('untrue' in chunk) return { kind: 'untrue', why: chunk.untrue };
           this.#rows += chunk.rows.length;
           this.#bytes += message.rows.length;
-          this.#place = { chunks: chunk.number, lastKey: chunk.rows.at(-1)!.key };
+          this.#chunks = chunk.number;
           await this.#write(chunk);
           break;
         }
@@ -95,9 +102,9 @@ export class IncomingChunks {
   }
 
   #judgeEnd({ chunks, rows, bytes }: TransferEnd): ChunksEnd {
-    if (chunks === this.#place.chunks && rows === this.#rows && bytes === this.#bytes)
+    if (chunks === this.#chunks && rows === this.#rows && bytes === this.#bytes)
       return { kind: 'whole', chunks };
-    const got = `${this.#place.chunks} chunks, here ${this.#rows} rows of ${this.#bytes} bytes`;
+    const got = `${this.#chunks} chunks, here ${this.#rows} rows of ${this.#bytes} bytes`;
     return {
       kind: 'untrue',
       why: `it says it sent ${chunks} chunks, here ${rows} rows of ${bytes} bytes: ${got}`,

@@ -2,9 +2,7 @@ import { MalformedBytes } from '../model/bytes.js';
 import { hashBytes, nonceBytes } from '../model/entry.js';
 import { epoch, seqno, uuidFromBytes, type KeyspaceId } from '../model/ids.js';
 import type { CopyChunk, CopyOrigin } from '../storage/incoming-copy.js';
-import { hashPacked, unpackRows } from '../storage/packed-rows.js';
-import { isCopied } from '../storage/rows.js';
-import type { Row } from '../storage/store.js';
+import { unpackRows } from '../storage/packed-rows.js';
 import type { TransferChunk, TransferWelcome } from '../transport/messages.js';
 
 /** What a donor sent cannot be: another one is asked. */
@@ -52,35 +50,14 @@ export function judgeResumed(origin: CopyOrigin, begun: CopyOrigin): Untrue | un
   return isSame ? undefined : { untrue: 'it goes on with another transfer' };
 }
 
-/** Where a copy stands: chunks, and the database key of the last row. */
-export interface CopyPlace {
-  readonly chunks: number;
-  readonly lastKey: Buffer | undefined;
-}
-
-/** A chunk that follows `place`: the next number, what its hash says, rows of a copy, keys ascending. */
-export function judgeChunk(message: TransferChunk, place: CopyPlace): CopyChunk | Untrue {
+/** A chunk of the next number. Whether its rows are what its hash says, and a copy's, the incoming copy judges itself. */
+export function judgeChunk(message: TransferChunk, chunks: number): CopyChunk | Untrue {
   const { number } = message;
-  if (number !== place.chunks + 1) return { untrue: `chunk ${number} after chunk ${place.chunks}` };
-  if (!hashPacked(message.rows).equals(message.hash))
-    return { untrue: `chunk ${number} is not what its hash says` };
-  const rows = rowsOf(message.rows);
-  if (rows === undefined || rows.length === 0) return { untrue: `chunk ${number} carries no rows` };
-  let previous = place.lastKey;
-  for (const { key } of rows) {
-    if (previous !== undefined && previous.compare(key) >= 0)
-      return { untrue: `the keys of chunk ${number} do not ascend` };
-    if (!isCopied(key)) return { untrue: `chunk ${number} carries what is no part of a copy` };
-    previous = key;
-  }
-  return { number, rows, hash: Buffer.from(message.hash) };
-}
-
-function rowsOf(packed: Uint8Array): Row[] | undefined {
+  if (number !== chunks + 1) return { untrue: `chunk ${number} after chunk ${chunks}` };
   try {
-    return unpackRows(packed);
+    return { number, rows: unpackRows(message.rows), hash: Buffer.from(message.hash) };
   } catch (error) {
-    if (error instanceof MalformedBytes) return undefined;
+    if (error instanceof MalformedBytes) return { untrue: `chunk ${number}: ${error.message}` };
     throw error;
   }
 }
