@@ -8,6 +8,9 @@ import { initHistory } from '../../src/ordering/embedded/init-history.js';
 import { silentLogger } from '../../src/runtime/runtime.js';
 import { openKeyspaceStore } from '../../src/storage/keyspace-store.js';
 import { openLevelDatabase } from '../../src/storage/level-database.js';
+import type { IncomingCopy } from '../../src/storage/incoming-copy.js';
+import { beginIncomingCopy, openIncomingCopy } from '../../src/storage/level-incoming-copy.js';
+import { chunkHash } from '../../src/storage/packed-rows.js';
 import { StoreDamaged, type KeyspaceStore } from '../../src/storage/store.js';
 import { Chain, key, set } from '../support/chain.js';
 import { beginning } from './ordered-log.js';
@@ -174,4 +177,80 @@ it('drops an entry only when its batch has left the log, where a hole below the 
   await store.trim(logPosition(entryCount + 10));
   expect(await logBytes()).toBeLessThan(10_000);
   await store.close();
+});
+
+/** A copy of the store with all of its chunks in LevelDB's log, broken off before it is finished. */
+async function unfinishedCopy(
+  directory: string,
+): Promise<{ chunks: number; hash: string; copy: IncomingCopy }> {
+  const donor = await open(original);
+  const snapshot = donor.snapshot();
+  const origin = { transferId: Buffer.alloc(16, 1), head: donor.head, replaced: [] };
+  const copy = await beginIncomingCopy(() => openLevelDatabase(directory), origin, silentLogger);
+  let after: Buffer | undefined;
+  for (;;) {
+    const rows = await snapshot.rows(after, 8 * 1024);
+    if (rows.length === 0) break;
+    await copy.addChunk({ number: copy.progress.chunks + 1, rows, hash: chunkHash(rows) });
+    after = rows.at(-1)!.key;
+  }
+  const { hash } = await snapshot.stateHash();
+  snapshot.release();
+  await donor.close();
+  return { chunks: copy.progress.chunks, hash, copy };
+}
+
+it('a copy whose log is damaged anywhere is resumed before the damage or dropped, never a store that is not whole', async () => {
+  const received = join(folder, 'received');
+  const { chunks, hash, copy } = await unfinishedCopy(received);
+  await copy.close();
+  expect(chunks).toBeGreaterThan(10);
+  const name = (await readdir(received)).find((file) => file.endsWith('.log'))!;
+  const log = await readFile(join(received, name));
+  expect(log.length).toBeGreaterThan(3 * blockBytes);
+  const verdicts = { resumed: 0, dropped: 0, whole: 0 };
+  for (let at = 3; at < log.length; at += Math.floor(log.length / 40)) {
+    const directory = join(folder, `damaged-${at}`);
+    await cp(received, directory, { recursive: true });
+    const changed = Buffer.from(log);
+    changed[at] = changed[at]! ^ 0x10;
+    await writeFile(join(directory, name), changed);
+    const openDamaged = () => openLevelDatabase(directory);
+    const found = await openIncomingCopy(openDamaged, silentLogger).catch((error: unknown) => error);
+    if (found instanceof Error || found === undefined) {
+      if (found !== undefined) expect(found).toBeInstanceOf(StoreDamaged);
+      verdicts.dropped += 1;
+    } else {
+      const resumed = found as IncomingCopy;
+      const refusal = await resumed.finish(chunks).catch((error: unknown) => error);
+      if (refusal === undefined) {
+        await resumed.replay(() => undefined);
+        const store = await open(directory);
+        expect((await store.snapshot().stateHash()).hash).toBe(hash);
+        await store.close();
+        verdicts.whole += 1;
+      } else {
+        expect(refusal).toBeInstanceOf(StoreDamaged);
+        await resumed.close();
+        await expect(open(directory)).rejects.toThrow(StoreDamaged);
+        verdicts.resumed += 1;
+      }
+    }
+    await rm(directory, { recursive: true });
+  }
+  expect(verdicts.dropped).toBeGreaterThan(10);
+  expect(verdicts.dropped + verdicts.resumed).toBeGreaterThan(30);
+});
+
+it('finish finds a row that is lost in the tables', async () => {
+  const directory = join(folder, 'lost-row');
+  const { chunks, copy } = await unfinishedCopy(directory);
+  await copy.close();
+  const database = await openLevelDatabase(directory);
+  await database.del(Buffer.from('dkey 30'));
+  await database.close();
+  const resumed = (await openIncomingCopy(() => openLevelDatabase(directory), silentLogger))!;
+  await expect(resumed.finish(chunks)).rejects.toThrow(/^the rows of chunk \d+ are not those that came/);
+  await resumed.close();
+  await expect(open(directory)).rejects.toThrow(StoreDamaged);
 });
