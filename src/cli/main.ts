@@ -2,6 +2,7 @@
 import { silentLogger } from '../runtime/runtime.js';
 import { packageVersion } from '../runtime/system/package-version.js';
 import { createSystemRuntime } from '../runtime/system/runtime.js';
+import { stayAlive } from '../runtime/system/stay-alive.js';
 import { runCommandLine } from './program.js';
 import { processTerminal } from './terminal.js';
 
@@ -19,5 +20,7 @@ const context = {
   runtime: createSystemRuntime(silentLogger),
   untilStopped,
 };
+// A command may wait without a connection that would keep the process.
+stayAlive();
 const exitCode = await runCommandLine(process.argv.slice(2), context, await packageVersion());
 process.exit(exitCode);
