@@ -283,6 +283,20 @@ it('a batch whose base cannot be read is not written, and is after the store was
   expect(store.head.position).toBe(1);
 });
 
+it('knows after a failed write whether it was condemned', async () => {
+  const condemned = { why: 'its hash differs', sinceMs: 77 };
+  for (const fault of ['lost', 'written'] as const) {
+    const { disk, store } = await begun();
+    disk.faults.push(fault);
+    await expect(store.condemn(condemned)).rejects.toThrow(ApplyFailed);
+    expect(store.halted).toContain('injected fault');
+    await store.recover();
+    expect(store.halted).toBeUndefined();
+    expect(store.condemned).toEqual(fault === 'written' ? condemned : undefined);
+    expect((await reopen(disk)).condemned).toEqual(store.condemned);
+  }
+});
+
 describe('expiry', () => {
   it('names the keys that are due, oldest first, whatever the hints say', async () => {
     const { store, chain } = await begun();

@@ -237,6 +237,7 @@ class LevelKeyspaceStore implements KeyspaceStore {
       this.#state = state;
       this.#election = verified.election;
       this.#replaced = verified.replaced;
+      this.#condemned = verified.condemned;
       this.#census = verified.census;
       this.#condition = 'serving';
       this.#logger.info({ position: verified.head.position, found: found.length }, 'the store has recovered');

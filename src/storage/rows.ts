@@ -1,4 +1,5 @@
 import type { AbstractSnapshot } from 'abstract-level';
+import { flushToTables } from './compaction.js';
 import { everything, verifyRow } from './layout.js';
 import { recordPages } from './record-pages.js';
 import type { Database, Row } from './store.js';
@@ -62,7 +63,7 @@ interface TellsSizes {
 
 /**
  * Of all rows, roughly. LevelDB says what its tables take, compressed, so a sample of the first rows tells by how much; what
- * is in its memory alone is not counted. A database that tells no sizes is read.
+ * is in its memory alone is moved into tables before. A database that tells no sizes is read.
  */
 export async function estimateRowsBytes(source: Source): Promise<number> {
   const sizes = source.database as Database & Partial<TellsSizes>;
@@ -71,6 +72,7 @@ export async function estimateRowsBytes(source: Source): Promise<number> {
   const last = sample.at(-1);
   if (last === undefined) return 0;
   const sampled = sumRows(sample);
+  await flushToTables(source.database);
   const stored = await sizes.approximateSize(sample[0]!.key, last.key);
   const ratio = stored === 0 ? 1 : Math.max(1, sampled / stored);
   let total = 0;

@@ -43,6 +43,29 @@ it('on disk, use of it stays flat under endless writes', { timeout: 120_000 }, a
   }
 });
 
+it.each([20, 40_000])('tells roughly how large a copy of %i keys would be', async (keys) => {
+  const folder = await mkdtemp(join(tmpdir(), 'meridian-rows-'));
+  const store = await openKeyspaceStore(() => openLevelDatabase(folder), silentLogger);
+  try {
+    const chain = new Chain(store.head);
+    await store.apply([chain.next({ kind: 'genesis', keyspaceId, keyspace: 'default' })]);
+    for (let done = 0; done < keys; done += 1000) {
+      const names = Array.from({ length: Math.min(keys, 1000) }, (_, i) => `key ${done + i}`);
+      await store.apply([chain.transactions(names.map((name) => set(name, name.repeat(12))))]);
+    }
+    const snapshot = store.snapshot();
+    const rows = await snapshot.rows(undefined, Infinity);
+    const bytes = rows.reduce((total, row) => total + row.key.length + row.value.length, 0);
+    const told = await snapshot.rowsBytes();
+    expect(told).toBeGreaterThan(bytes / 2);
+    expect(told).toBeLessThan(bytes * 2);
+    snapshot.release();
+  } finally {
+    await store.close();
+    await rm(folder, { recursive: true });
+  }
+});
+
 async function sizeOf(folder: string): Promise<number> {
   let bytes = 0;
   for (const name of await readdir(folder)) {
