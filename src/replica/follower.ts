@@ -1,5 +1,5 @@
 import { isMark } from '../model/entry.js';
-import { uuidToBytes, type KeyspaceName, type NodeId } from '../model/ids.js';
+import { uuidFromBytes, uuidToBytes, type KeyspaceId, type KeyspaceName, type NodeId } from '../model/ids.js';
 import { limits } from '../model/limits.js';
 import { delay, type Cancel, type Runtime } from '../runtime/runtime.js';
 import { ApplyFailed, type KeyspaceStore } from '../storage/store.js';
@@ -27,8 +27,11 @@ export interface FollowerPorts {
   readonly store: KeyspaceStore;
   readonly transport: PeerTransport;
   readonly runtime: Runtime;
-  /** Entries alone cannot bring this store to the source, or not soon. Called once; the follower then does nothing more. */
-  readonly takeSnapshot: (why: string) => void;
+  /**
+   * Entries alone cannot bring this store to the source, or not soon. Called once; the follower then does nothing more.
+   * `history` is the source's.
+   */
+  readonly takeSnapshot: (why: string, history: KeyspaceId) => void;
 }
 
 /** The last time that this store was behind its source, and how it comes up to it from entries. */
@@ -158,7 +161,7 @@ export class Follower {
     if (welcome.refused === '') {
       const missing = welcome.position - head.position;
       if (head.position < 0 && missing > limits.joinByEntriesMax)
-        return this.#leaveToSnapshot(`the store is empty and ${source} has ${missing} entries`);
+        return this.#leaveToSnapshot(`the store is empty and ${source} has ${missing} entries`, welcome);
       this.#welcomed = true;
       this.#tail = welcome;
       if (missing > 0) this.#beginCatchUp(`${missing} entries behind ${source}, which keeps them all`);
@@ -167,6 +170,7 @@ export class Follower {
     if (welcome.refused === 'CHANGES_TOO_OLD')
       return this.#leaveToSnapshot(
         `position ${head.position + 1} is next here, and ${source} keeps it no longer`,
+        welcome,
       );
     const isSameHistory =
       head.keyspaceId !== undefined && uuidToBytes(head.keyspaceId).equals(welcome.keyspaceId);
@@ -177,11 +181,11 @@ export class Follower {
     } else this.#redialMs = redialMsMax;
   }
 
-  #leaveToSnapshot(why: string): void {
+  #leaveToSnapshot(why: string, { keyspaceId }: EntriesWelcome): void {
     this.#stopped = true;
     this.#state = { kind: 'joining', detail: why };
     this.#stream?.close('this node takes a snapshot');
-    this.#ports.takeSnapshot(why);
+    this.#ports.takeSnapshot(why, uuidFromBytes(keyspaceId) as KeyspaceId);
   }
 
   #beginCatchUp(why: string): void {

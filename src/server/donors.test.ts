@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { mintKeyspaceId, nodeId, regionId, uuidToBytes } from '../model/ids.js';
-import { donorAt, donorsAmong, type PeerCopy } from './donors.js';
+import { donorAt, donorsAmong, historyThatCounts, type PeerCopy } from './donors.js';
 
 const history = mintKeyspaceId(Buffer.alloc(16, 1));
 const other = mintKeyspaceId(Buffer.alloc(16, 2));
@@ -10,20 +10,21 @@ const home = nodeId('home');
 interface Peer extends Partial<Omit<PeerCopy, 'node' | 'said'>> {
   readonly state?: string;
   readonly uuid?: typeof history | undefined;
-  readonly epoch?: number;
+  readonly seqno?: number;
 }
 
 function peer(node: string, given: Peer = {}): PeerCopy {
-  const { state = 'synced', epoch = 1, region = us, reachable = true, roundTripMs = 100 } = given;
+  const { state = 'synced', seqno = 7, region = us, reachable = true, roundTripMs = 100 } = given;
   const uuid = 'uuid' in given ? given.uuid : history;
   const keyspaceId = uuid === undefined ? Buffer.alloc(0) : uuidToBytes(uuid);
   const check = { checkMark: '', checkPosition: 0, checkHash: Buffer.alloc(0) };
-  const place = { position: 7, seqno: 7, hash: Buffer.alloc(32), epoch, seenPosition: 7 };
+  const place = { position: 7, seqno, hash: Buffer.alloc(32), epoch: 1, seenPosition: 7 };
   const said = { name: 'default', keyspaceId, state, sequencing: false, detail: '', ...place, ...check };
   return { node: nodeId(node), region, reachable, roundTripMs, said };
 }
 
-const names = (...peers: PeerCopy[]): string[] => donorsAmong(peers, eu, home).map(({ node }) => node);
+const names = (...peers: PeerCopy[]): string[] =>
+  donorsAmong(peers, historyThatCounts(peers, home), { region: eu, home }).map(({ node }) => node);
 
 describe('a joiner asks', () => {
   it('nodes of its own region first, then the nearest, and of nodes alike the home last', () => {
@@ -40,19 +41,22 @@ describe('a joiner asks', () => {
     expect(names(gone, ...states.map((state) => peer(state, { state })))).toEqual(['catching-up']);
   });
 
-  it("only nodes of the home's history, while the home can be asked", () => {
-    const replaced = peer('old', { uuid: other, epoch: 9 });
+  it("only nodes of the home's history, also when the home can no longer be asked", () => {
+    const replaced = peer('old', { uuid: other, seqno: 9 });
     expect(names(peer('home'), peer('new'), replaced)).toEqual(['new', 'home']);
-    expect(names(peer('home', { state: 'joining' }), replaced, peer('new'))).toEqual(['new']);
+    for (const atHome of [peer('home', { state: 'joining' }), peer('home', { reachable: false })])
+      expect(names(atHome, replaced, peer('new'))).toEqual(['new']);
   });
 
-  it('nodes of the history of the latest epoch, when the home cannot be asked or has none', () => {
+  it('nodes of the newest history, when the home was never heard or has none', () => {
     const atHome = [
-      peer('home', { reachable: false }),
+      { ...peer('home'), said: undefined },
       peer('home', { state: 'no-history', uuid: undefined }),
     ];
     for (const one of atHome)
-      expect(names(one, peer('old', { uuid: other, epoch: 3 }), peer('new', { epoch: 4 }))).toEqual(['new']);
+      expect(
+        names(one, peer('old', { uuid: other, seqno: 3 }), peer('new', { seqno: 1_000_000_004 })),
+      ).toEqual(['new']);
   });
 
   it('nobody when nobody has a history', () => {
@@ -62,7 +66,7 @@ describe('a joiner asks', () => {
 });
 
 it('a recovery asks the node that it was told to, whatever its history', () => {
-  const peers = [peer('east', { uuid: other }), peer('west', { epoch: 5 })];
+  const peers = [peer('east', { uuid: other }), peer('west', { seqno: 5 })];
   expect(donorAt(peers, nodeId('east'))).toEqual([{ node: 'east', keyspaceId: other, position: 7 }]);
   expect(donorAt([peer('east', { state: 'damaged' })], nodeId('east'))).toEqual([]);
 });

@@ -15,9 +15,12 @@ export interface PeerCopy {
 /** Round trips that differ by less count as the same. */
 const roundTripMsStep = 10;
 
-/** Nodes that serve the history that counts, in the order in which a joiner of `region` should ask them. */
-export function donorsAmong(peers: readonly PeerCopy[], region: RegionId, home: NodeId): DonorCandidate[] {
-  const history = historyThatCounts(peers, home);
+/** Nodes that serve the history, in the order in which a joiner of `region` should ask them. */
+export function donorsAmong(
+  peers: readonly PeerCopy[],
+  history: KeyspaceId | undefined,
+  { region, home }: { readonly region: RegionId; readonly home: NodeId },
+): DonorCandidate[] {
   const rank = (peer: PeerCopy): readonly number[] => [
     peer.region === region ? 0 : 1,
     Math.round((peer.roundTripMs ?? Infinity) / roundTripMsStep),
@@ -40,12 +43,11 @@ export function donorAt(peers: readonly PeerCopy[], node: NodeId): DonorCandidat
     });
 }
 
-/** The home's, when it can be asked and has one; else that of the latest epoch among those who serve. */
-function historyThatCounts(peers: readonly PeerCopy[], home: NodeId): KeyspaceId | undefined {
-  const atHome = peers.find(({ node, reachable }) => node === home && reachable);
-  const ofHome = historyOf(atHome?.said);
+/** The home's, as it last said; else the newest of those that are served: its seqnos are above those of what it replaced. */
+export function historyThatCounts(peers: readonly PeerCopy[], home: NodeId): KeyspaceId | undefined {
+  const ofHome = historyOf(peers.find(({ node }) => node === home)?.said);
   if (ofHome !== undefined) return ofHome;
-  const serving = peers.filter(isServing).sort((a, b) => b.said!.epoch - a.said!.epoch);
+  const serving = peers.filter(isServing).sort((a, b) => b.said!.seqno - a.said!.seqno);
   return historyOf(serving[0]?.said);
 }
 

@@ -1,4 +1,4 @@
-import type { KeyspaceName, NodeId, RegionId } from '../model/ids.js';
+import type { KeyspaceId, KeyspaceName, NodeId, RegionId } from '../model/ids.js';
 import { fail, succeed, type Result } from '../model/errors.js';
 import { SeenLog } from '../replica/seen-log.js';
 import { openKeyspaceStore } from '../storage/keyspace-store.js';
@@ -14,7 +14,7 @@ import {
 } from '../transport/messages.js';
 import type { PeerStream } from '../transport/peer-transport.js';
 import { AbsentKeyspace, type Absence } from './absent-keyspace.js';
-import { donorAt, donorsAmong, type PeerCopy } from './donors.js';
+import { donorAt, donorsAmong, historyOf, historyThatCounts, type PeerCopy } from './donors.js';
 import type { HeadNote } from './head-note.js';
 import { KeyspaceJoining } from './keyspace-joining.js';
 import { KeyspaceNode, type KeyspaceNodeOptions } from './keyspace-node.js';
@@ -47,7 +47,14 @@ interface JoinOrder {
   readonly why: string;
   /** By the operator's word. */
   readonly ordered: boolean;
+  /** The home's, as it said itself just now. */
+  readonly history?: KeyspaceId;
 }
+
+/** For this long what nodes told before may be older than what a join was begun for. */
+const gossipMsMax = 3000;
+/** For this long a node that starts waits to hear of all others before it chooses among them. */
+const gatherMsMax = 1000;
 
 /**
  * One keyspace at one node through its lives: open, with a KeyspaceNode that serves it, or absent while its store is
@@ -67,6 +74,7 @@ export class KeyspaceHost {
   #unfinished: JoinOrder | undefined;
   #draining = false;
   #stopped = false;
+  readonly #openedMs: number;
 
   /** Opens and verifies the store. One that is damaged is not served. */
   static async open(options: HostOptions): Promise<KeyspaceHost> {
@@ -87,6 +95,7 @@ export class KeyspaceHost {
   private constructor(options: HostOptions) {
     this.#options = options;
     this.name = options.keyspace.name;
+    this.#openedMs = options.runtime.clock.monotonicMs();
     this.#absent = this.#newAbsent(undefined);
   }
 
@@ -164,9 +173,18 @@ export class KeyspaceHost {
     return this.#change === undefined ? undefined : `${this.#change.what} is under way`;
   }
 
-  /** Whom this node would take a copy from, in order. */
-  donors(): DonorCandidate[] {
-    return donorsAmong(this.#options.peers(), this.#options.region, this.#options.keyspace.homeNode);
+  /** Whom this node takes a copy from, in order; `sinceMs`: when it began to look, by the monotonic clock. */
+  #donors(sinceMs: number, begunFor?: KeyspaceId): DonorCandidate[] {
+    const { peers, region, keyspace, runtime } = this.#options;
+    const home = keyspace.homeNode;
+    const copies = peers();
+    const nowMs = runtime.clock.monotonicMs();
+    const isGathering = nowMs - this.#openedMs < gatherMsMax && copies.some(({ said }) => said === undefined);
+    const isEarly = nowMs - sinceMs < gossipMsMax;
+    const wasHomeHeard = copies.some(({ node, said }) => node === home && historyOf(said) !== undefined);
+    if (isGathering || (isEarly && begunFor === undefined && !wasHomeHeard)) return [];
+    const history = isEarly && begunFor !== undefined ? begunFor : historyThatCounts(copies, home);
+    return donorsAmong(copies, history ?? begunFor, { region, home });
   }
 
   /** On the operator's word: this node's copy is set aside, and another taken. */
@@ -175,7 +193,7 @@ export class KeyspaceHost {
     if (busy !== undefined) return fail('OPERATION_REFUSED', busy);
     if (this.isHome)
       return fail('OPERATION_REFUSED', 'this is the home: its copy is the log; see meridian recover');
-    if (this.donors().length === 0)
+    if (this.#donors(this.#openedMs).length === 0)
       return fail('OPERATION_REFUSED', 'no node that serves the keyspace can be reached');
     this.#begin('joining', () => this.#join({ why: 'an operator ordered it', ordered: true }));
     return succeed({ setAside: undefined });
@@ -235,7 +253,9 @@ export class KeyspaceHost {
     logger.info({ why: order.why, position: own?.position }, 'this node takes a snapshot');
     // A copy that was given up is no longer this node's word: one that differs would stop the sequencer.
     await this.#close({ state: 'joining', detail: order.why }, order.ordered ? undefined : own);
-    const end = await this.#bringIn(order, { own, donors: () => this.donors() });
+    const sinceMs = this.#options.runtime.clock.monotonicMs();
+    const donors = (): DonorCandidate[] => this.#donors(sinceMs, order.history);
+    const end = await this.#bringIn(order, { own, donors });
     switch (end.kind) {
       case 'joined':
         logger.info({ ...end.status, setAside: end.setAside }, 'the snapshot is in its place');
@@ -265,7 +285,8 @@ export class KeyspaceHost {
   ) {
     const { self, transport, runtime } = this.#options;
     const { place, name } = this;
-    const ports = { keyspace: name, self, place, transport, runtime, ...order, ...more };
+    const { why, ordered } = order;
+    const ports = { keyspace: name, self, place, transport, runtime, why, ordered, ...more };
     const joining = new KeyspaceJoining(ports);
     this.#joining = joining;
     // A stop that came while the store was being closed has found nothing to stop.
@@ -324,8 +345,9 @@ export class KeyspaceHost {
         compare: suspicion === undefined ? compare : 'all',
         seen: this.#seen,
         joined,
-        takeSnapshot: (why) => {
-          if (this.busy === undefined) this.#begin('joining', () => this.#join({ why, ordered: false }));
+        takeSnapshot: (why, history) => {
+          const order = { why, ordered: false, history };
+          if (this.busy === undefined) this.#begin('joining', () => this.#join(order));
         },
       });
     } catch (error) {

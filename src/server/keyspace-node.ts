@@ -7,7 +7,7 @@ import { Maintenance } from '../maintenance/maintenance.js';
 import type { ToldByNode } from '../maintenance/told-by-node.js';
 import { EmbeddedLog } from '../ordering/embedded/embedded-log.js';
 import { EntryFeed } from '../replica/entry-feed.js';
-import { Follower } from '../replica/follower.js';
+import { Follower, type FollowerPorts } from '../replica/follower.js';
 import { SeqnoWaiters } from '../replica/seqno-waiters.js';
 import type { SeenLog } from '../replica/seen-log.js';
 import { SequencerLink } from '../replica/sequencer-link.js';
@@ -48,7 +48,7 @@ export interface KeyspaceNodeOptions {
   /** How this node came to its copy, when it was by a transfer. */
   readonly joined: JoinStatus | undefined;
   /** Entries alone do not bring this node up to its source. */
-  readonly takeSnapshot: (why: string) => void;
+  readonly takeSnapshot: FollowerPorts['takeSnapshot'];
 }
 
 /** Everything that one node runs for one keyspace, wired together. */

@@ -2,6 +2,7 @@ import { nonceBytes } from '../model/entry.js';
 import { fail, succeed, type Result } from '../model/errors.js';
 import { mintKeyspaceId, seqno, type NodeId } from '../model/ids.js';
 import type { Runtime } from '../runtime/runtime.js';
+import { beginNewHistory } from '../storage/new-history.js';
 import type { RecoverOptions, Recovery, RecoveryCopy, RecoveryPlan } from '../transaction/service.js';
 import { historyOf, type PeerCopy } from './donors.js';
 import type { HeadNote } from './head-note.js';
@@ -15,9 +16,6 @@ export interface RecoveryPorts {
   readonly note: HeadNote | undefined;
   readonly runtime: Runtime;
 }
-
-const beginNewHistory = (...args: unknown[]): Promise<never> =>
-  Promise.reject(new Error(`not yet ${args.length}`));
 
 /** Seqnos of a new history begin above a multiple of this, and this far at the least above all that were seen. */
 const seqnoStep = 1_000_000_000;
@@ -67,13 +65,12 @@ export class KeyspaceRecovery {
     const seqnoBase = seqno((Math.floor((seqnoSeen + seqnoMargin) / seqnoStep) + 1) * seqnoStep);
     const uuid = mintKeyspaceId(runtime.random.bytes(16));
     const nonce = Buffer.from(runtime.random.bytes(nonceBytes));
-    const epochSeen = Math.max(host.seen.epoch, ...plan.copies.map(({ epoch }) => epoch));
     const beginning = { keyspaceId: uuid, keyspace: host.name, nowMs: runtime.clock.nowMs(), nonce };
     const source = plan.source === self ? undefined : plan.source;
     runtime.logger.warn({ ...plan, uuidBefore, uuid, seqnoBase }, 'the log is being recovered');
     try {
       await host.recover(source, (open) =>
-        beginNewHistory(open, { ...beginning, seqnoBase, epochAbove: epochSeen }, runtime.logger),
+        beginNewHistory(open, { ...beginning, seqnoBase }, runtime.logger),
       );
     } catch (error) {
       runtime.logger.error({ error }, 'the log was not recovered');
