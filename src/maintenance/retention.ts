@@ -1,4 +1,5 @@
 import { logPosition, type NodeId } from '../model/ids.js';
+import { limits } from '../model/limits.js';
 import type { Retention } from '../model/retention.js';
 import { delay, every, type Cancel, type Runtime } from '../runtime/runtime.js';
 import type { KeyspaceStore } from '../storage/store.js';
@@ -44,6 +45,8 @@ class Trimmer {
   stopped = false;
   readonly #ports: RetentionPorts;
   #failed = false;
+  /** The id floor at the last trim. */
+  #trimmedFloorMs = 0;
 
   constructor(ports: RetentionPorts) {
     this.#ports = ports;
@@ -55,11 +58,13 @@ class Trimmer {
     if (this.#failed && store.damage === undefined) await store.recover();
     for (let trims = 0; trims < trimsMax && !this.stopped && this.#isWritable(); trims++) {
       const upTo = this.#upTo();
-      if (upTo <= store.oldestPosition && !outcomesAreDue(store)) return;
+      if (upTo <= store.oldestPosition && !this.#areOutcomesDue()) return;
+      const floorMs = store.head.idFloorMs;
       const startMs = runtime.clock.monotonicMs();
       this.#failed = true;
       await store.trim(logPosition(upTo));
       this.#failed = false;
+      this.#trimmedFloorMs = floorMs;
       const tookMs = runtime.clock.monotonicMs() - startMs;
       await delay(runtime.timers, Math.max(tookMs, pauseMsMin));
     }
@@ -70,15 +75,18 @@ class Trimmer {
     return damage === undefined && halted === undefined;
   }
 
+  /** When the floor has passed a span of ids' times, and on until none of the oldest span is below it. */
+  #areOutcomesDue(): boolean {
+    const { head, kept } = this.#ports.store;
+    if (kept.outcomes === 0) return false;
+    const secondSpanMs = kept.outcomesSince(kept.outcomesBytes - 1);
+    return secondSpanMs <= head.idFloorMs || head.idFloorMs - this.#trimmedFloorMs >= limits.keptSpanMs;
+  }
+
   #upTo(): number {
     const { retention, store, others, told } = this.#ports;
     return trimPosition(store, retention, heldByAll(store.head.keyspaceId, others, told()));
   }
-}
-
-/** Whether all outcomes of the oldest span of ids' times are below the id floor. */
-function outcomesAreDue({ head, kept }: KeyspaceStore): boolean {
-  return kept.outcomes > 0 && kept.outcomesSince(kept.outcomesBytes - 1) <= head.idFloorMs;
 }
 
 /** The last position that all of them hold of this history; −1 as soon as one was never heard of, or holds nothing of it. */
