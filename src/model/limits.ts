@@ -53,6 +53,9 @@ export const limits = {
   submissionsMax: 4096,
   /** Half of what one stream may hold, so that all of them can be submitted again at once. */
   submissionBytesMax: 32 * mib,
+  /** As many may always wait; above, no more than had their outcome within commitWaitMsMax. */
+  submissionsMin: 1024,
+  submissionBytesMin: 8 * mib,
   /** While the oldest of them has waited for longer, new ones are refused: more would only wait longer. */
   commitWaitMsMax: secondMs,
   /** Requests waiting at a sequencer for the append in flight, and their bytes. */

@@ -57,7 +57,7 @@ export class LocalKeyspace implements KeyspaceService {
   }
 
   get shedsCommits(): boolean {
-    return this.#context.commits.overdue;
+    return this.#context.commits.sheds();
   }
 
   get openFeeds(): number {

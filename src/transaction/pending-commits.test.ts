@@ -302,20 +302,20 @@ describe('before anything is taken', () => {
 
   it('the bound on their number refuses one more, and takes it when there is room', async () => {
     const node = new Node();
-    for (let n = 0; n < limits.submissionsMax; n++) node.submit(id(n));
-    const above = node.submit(id(limits.submissionsMax));
+    for (let n = 0; n < limits.submissionsMin; n++) node.submit(id(n));
+    const above = node.submit(id(limits.submissionsMin));
     await nextTurn();
     expect(above.settled).toMatchObject({ kind: 'refused', code: 'OVERLOADED', certain: true });
-    expect(node.sent).toHaveLength(limits.submissionsMax);
+    expect(node.sent).toHaveLength(limits.submissionsMin);
     node.applied(id(0), committed);
-    node.submit(id(limits.submissionsMax));
-    expect(node.sent).toHaveLength(limits.submissionsMax + 1);
+    node.submit(id(limits.submissionsMin));
+    expect(node.sent).toHaveLength(limits.submissionsMin + 1);
   });
 
   it('the bound on their bytes refuses what is above it', async () => {
     const node = new Node();
     const each = limits.transactionBytesMax;
-    const fit = Math.floor(limits.submissionBytesMax / (each + 64));
+    const fit = Math.floor(limits.submissionBytesMin / (each + 64));
     for (let n = 0; n < fit; n++) node.submit(id(n), { bytes: each });
     const above = node.submit(id(fit), { bytes: each });
     await nextTurn();

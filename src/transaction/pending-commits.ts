@@ -7,6 +7,7 @@ import { submissionBytes, type LinkListener, type SequencerLink } from '../repli
 import type { Runtime } from '../runtime/runtime.js';
 import type { AppliedEntry, KeyspaceStore } from '../storage/store.js';
 import type { Submission, Verdict } from '../transport/messages.js';
+import { CommitQueue } from './commit-queue.js';
 
 /** How a submission ended at this node. */
 export type Settled =
@@ -53,12 +54,13 @@ export class PendingCommits implements LinkListener {
   readonly #store: KeyspaceStore;
   readonly #runtime: Runtime;
   readonly #pending = new Map<TransactionId, Pending>();
-  #bytes = 0;
+  readonly #queue: CommitQueue;
 
   constructor(link: SequencerLink, store: KeyspaceStore, runtime: Runtime) {
     this.#link = link;
     this.#store = store;
     this.#runtime = runtime;
+    this.#queue = new CommitQueue(runtime.clock);
     link.listener = this;
     store.onApplied((applied) => {
       if (this.#pending.size === 0) return;
@@ -83,6 +85,11 @@ export class PendingCommits implements LinkListener {
     return oldest !== undefined && this.#runtime.clock.monotonicMs() - oldest.sentMs > limits.commitWaitMsMax;
   }
 
+  /** Whether a new submission, of so many bytes, would be refused. */
+  sheds(bytes = 0): boolean {
+    return this.overdue || this.#queue.isFull(bytes);
+  }
+
   /** Resolves when the outcome is known; a caller that will not wait so long leaves it behind. */
   submit(attempt: CommitAttempt): Promise<Settled> {
     const logged = this.#store.outcome(attempt.id);
@@ -95,12 +102,8 @@ export class PendingCommits implements LinkListener {
       return Promise.resolve({ kind: 'refused', code: 'SEQUENCER_UNAVAILABLE', detail, certain });
     }
     const bytes = submissionBytes(attempt.submission);
-    if (this.#pending.size >= limits.submissionsMax || this.#bytes + bytes > limits.submissionBytesMax) {
-      const detail = 'too many commits of this node wait for their outcome';
-      return Promise.resolve({ kind: 'refused', code: 'OVERLOADED', detail, certain });
-    }
-    if (this.overdue) {
-      const detail = 'commits of this node wait too long for their outcome';
+    if (this.sheds(bytes)) {
+      const detail = 'as many commits of this node wait for their outcome as have it in time';
       return Promise.resolve({ kind: 'refused', code: 'OVERLOADED', detail, certain });
     }
     return this.#begin(attempt, bytes).settled;
@@ -148,7 +151,7 @@ export class PendingCommits implements LinkListener {
       settle,
     };
     this.#pending.set(id, pending);
-    this.#bytes += bytes;
+    this.#queue.enter(bytes);
     this.#send(pending);
     return pending;
   }
@@ -232,7 +235,7 @@ export class PendingCommits implements LinkListener {
 
   #end(pending: Pending, settled: Settled): void {
     this.#pending.delete(pending.id);
-    this.#bytes -= pending.bytes;
+    this.#queue.leave(pending.bytes);
     pending.settle(settled);
   }
 }
