@@ -6,10 +6,22 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { accountBalance, keyCount } from '../model.js';
 import { runClosedLoop } from './closed-loop.js';
 import { dataKey, hotKeys, onceOf, valueSource } from './operations.js';
-import type { Answer, FillKeys, LoadReport, OpenOrder, Order, RunOrder } from './orders.js';
+import { runOpenLoop, type OpenLoopConnection } from './open-loop.js';
+import type {
+  Answer,
+  FillKeys,
+  LoadReport,
+  OfferOrder,
+  OfferReport,
+  OpenOrder,
+  Order,
+  RunOrder,
+  SaturateOrder,
+} from './orders.js';
 import { seededRandom, type SeededRandom } from './seeded-random.js';
-import { bytesOf, numberOf, type FillEntry, type Session, type Store } from './store.js';
-import { isWritable, observe } from './stores/http.js';
+import { bytesOf, numberOf, type FillEntry, type Session, type Store, type Updated } from './store.js';
+import { isWritable, observe, writeRequests } from './stores/http.js';
+import { HttpConnection } from './stores/http-connection.js';
 import { openStore } from './stores/open.js';
 
 interface Opened {
@@ -32,6 +44,10 @@ async function execute(
       return { kind: 'done' };
     case 'run':
       return { kind: 'ran', report: await run(store, random, order) };
+    case 'saturate':
+      return { kind: 'saturated', perSecond: await saturate(address, random, order) };
+    case 'offer':
+      return { kind: 'offered', report: await offer(address, random, order) };
     case 'total': {
       const session = await store.session();
       let total = 0;
@@ -57,6 +73,38 @@ async function run(store: Store, random: SeededRandom, order: RunOrder): Promise
   const value = valueSource(random);
   const clients = sessions.map((session) => onceOf(order, session, { random, value }));
   return runClosedLoop(clients, order);
+}
+
+async function saturate(
+  address: string,
+  random: SeededRandom,
+  { mutations, clients, beginMs, seconds }: SaturateOrder,
+): Promise<number> {
+  const request = writeRequests(random, mutations);
+  const connections = Array.from({ length: clients }, () => new HttpConnection(address));
+  const loops = connections.map((connection) => async (): Promise<Updated> => {
+    const { status } = await request(connection);
+    if (status !== 200) throw new Error(`HTTP ${status}`);
+    return { kind: 'committed', tries: 1 };
+  });
+  const { measured } = await runClosedLoop(loops, { beginMs, endMs: beginMs + seconds * 1000 });
+  for (const connection of connections) connection.close();
+  return measured / seconds;
+}
+
+async function offer(address: string, random: SeededRandom, order: OfferOrder): Promise<OfferReport> {
+  const request = writeRequests(random, order.mutations);
+  const connections: HttpConnection[] = [];
+  const open = (): OpenLoopConnection => {
+    const connection = new HttpConnection(address);
+    connections.push(connection);
+    return { send: () => request(connection) };
+  };
+  try {
+    return await runOpenLoop(open, order);
+  } finally {
+    for (const connection of connections) connection.close();
+  }
 }
 
 function entriesOf(keys: FillKeys, random: SeededRandom): FillEntry[] {

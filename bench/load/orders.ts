@@ -5,6 +5,8 @@ export type Order =
   | OpenOrder
   | { readonly kind: 'fill'; readonly keys: FillKeys }
   | RunOrder
+  | SaturateOrder
+  | OfferOrder
   /** The total of all hot counters, or accounts, of a run; with everything that is committed. */
   | { readonly kind: 'total'; readonly operation: Operation; readonly run: string }
   | { readonly kind: 'observe' }
@@ -34,12 +36,52 @@ export interface RunOrder {
   readonly endMs: number;
 }
 
+/** A closed loop of the same writes as those of an OfferOrder, for as many as are served. */
+export interface SaturateOrder {
+  readonly kind: 'saturate';
+  readonly mutations: number;
+  readonly clients: number;
+  readonly beginMs: number;
+  readonly seconds: number;
+}
+
+/** An open loop of blind writes over HTTP, of `mutations` random keys each, at the rates of its phases. */
+export interface OfferOrder {
+  readonly kind: 'offer';
+  readonly mutations: number;
+  readonly phases: readonly { readonly perSecond: number; readonly seconds: number }[];
+  /** Wall clock, ms since 1970: when the first request is due. */
+  readonly beginMs: number;
+  readonly connectionsMax: number;
+}
+
 export type Answer =
   | { readonly kind: 'done' }
   | { readonly kind: 'total'; readonly total: number }
   | { readonly kind: 'observed'; readonly position: number; readonly seqno: number }
   | { readonly kind: 'ran'; readonly report: LoadReport }
+  | { readonly kind: 'saturated'; readonly perSecond: number }
+  | { readonly kind: 'offered'; readonly report: OfferReport }
   | { readonly kind: 'failed'; readonly reason: string };
+
+export interface OfferReport {
+  readonly phases: readonly PhaseReport[];
+  readonly connections: number;
+}
+
+/** What became of the requests that were due in a phase, whenever they were answered. */
+export interface PhaseReport {
+  readonly due: number;
+  /** Given up because too many waited for a connection. */
+  readonly unsent: number;
+  /** By `ok` or the code of the refusal. */
+  readonly answers: Readonly<Record<string, number>>;
+  /** What broke before it was answered, by reason. */
+  readonly failures: Readonly<Record<string, number>>;
+  /** From when a request was due to its answer, encoded: of successes, and of refusals. */
+  readonly latencies: string;
+  readonly refusals: string;
+}
 
 export interface LoadReport {
   /** Operations that succeeded between begin and end. */

@@ -1,3 +1,6 @@
+import { keyCount } from '../../model.js';
+import { dataKey, valueSource } from '../operations.js';
+import type { SeededRandom } from '../seeded-random.js';
 import { bytesOf, numberOf, type Change, type Session, type Store, type Updated } from '../store.js';
 import { headerOf, HttpConnection, type HttpAnswer } from './http-connection.js';
 
@@ -49,6 +52,27 @@ export async function isWritable(address: string): Promise<boolean> {
   const { status } = await connection.request('GET', '/readyz?for=write');
   connection.close();
   return status === 200;
+}
+
+/** Requests of several keys are made before the first is sent, so that a load costs much less than what it asks for. */
+const preparedRequests = 64;
+
+/** What sends blind writes of so many random keys each; an answer of any status is an answer. */
+export function writeRequests(
+  random: SeededRandom,
+  mutations: number,
+): (connection: HttpConnection) => Promise<HttpAnswer> {
+  const value = valueSource(random);
+  const key = (): string => dataKey(random.below(keyCount));
+  if (mutations === 1) return (connection) => connection.request('PUT', keyPath(key()), value(), textType);
+  const set = () => ({ set: { key: key(), value: value().toString('latin1') } });
+  const bodies = Array.from({ length: preparedRequests }, () =>
+    json({ mutations: Array.from({ length: mutations }, set) }),
+  );
+  return (connection) => {
+    const body = bodies[random.below(bodies.length)]!;
+    return connection.request('POST', `${keyspacePath}/transact`, body, jsonType);
+  };
 }
 
 class HttpSession implements Session {
