@@ -31,10 +31,18 @@ const start = (file: string, ...args: readonly (string | number)[]): ChildProces
 
 /** Rejects when the child ends before it. */
 async function answer<T>(child: ChildProcess): Promise<T> {
-  const ended = once(child, 'exit').then(([code]) => {
+  const heard = new AbortController();
+  const { signal } = heard;
+  const ended = once(child, 'exit', { signal }).then(([code]) => {
     throw new Error(`a process of the measurement ended with ${code}`);
   });
-  return (await Promise.race([once(child, 'message').then(([message]) => message as T), ended])) as T;
+  const said = once(child, 'message', { signal }).then(([message]) => message as T);
+  try {
+    return (await Promise.race([said, ended])) as T;
+  } finally {
+    heard.abort();
+    await Promise.allSettled([said, ended]);
+  }
 }
 
 async function cpuOf(donor: ChildProcess): Promise<Extract<DonorReport, { report: 'cpu' }>> {
