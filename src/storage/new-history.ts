@@ -7,7 +7,7 @@ import { withoutEntries } from './incoming-layout.js';
 import { electionKey, encodeHead, encodeReplaced, everything, headKey, replacedKey } from './layout.js';
 import { readError } from './level-errors.js';
 import { openVerified } from './open-verified.js';
-import { ApplyFailed, type Database, type Head, type OpenDatabase } from './store.js';
+import { ApplyFailed, type Database, type Head, type OpenDatabase, type ReplacedHistory } from './store.js';
 import type { Verified } from './verify.js';
 
 /** What the new history is to be. */
@@ -20,6 +20,8 @@ export interface NewHistory {
   /** 16 bytes, of whoever begins it. */
   readonly nonce: Buffer;
   readonly nowMs: number;
+  /** Further histories that it takes the place of, beside that of the store: their copies are refused too. */
+  readonly alsoReplaced?: readonly ReplacedHistory[];
 }
 
 const pageKeys = 10_000;
@@ -35,13 +37,13 @@ export async function beginNewHistory(
   history: NewHistory,
   logger: Logger,
 ): Promise<Head> {
-  const { database, verified } = await openVerified(openDatabase);
+  const { database, verified } = await openVerified(openDatabase, false);
   try {
     if (verified.head.keyspaceId === history.keyspaceId) return verified.head;
     const head = headOf(history, verified.head);
     // An entry may only be dropped when its batch has left LevelDB's log.
     await flushToTables(database);
-    await rewrite(database, verified, head);
+    await rewrite(database, replacedBy(history, verified), head);
     await compactRange(database, everything('entry').gte, everything('hashes').lt);
     const { keyspaceId, position, seqno: lastSeqno } = verified.head;
     logger.warn({ replaced: keyspaceId, position, seqno: lastSeqno, head }, 'a new history has begun');
@@ -50,7 +52,7 @@ export async function beginNewHistory(
   } finally {
     await database.close();
   }
-  const reopened = await openVerified(openDatabase);
+  const reopened = await openVerified(openDatabase, false);
   await reopened.database.close();
   return reopened.verified.head;
 }
@@ -72,9 +74,14 @@ function headOf({ keyspaceId, keyspace, seqnoBase, nonce, nowMs }: NewHistory, b
   return { ...at, keyspaceId, seqno: seqnoBase, chainHash: entryHash(genesis), idFloorMs };
 }
 
-async function rewrite(database: Database, { head: before, replaced }: Verified, head: Head): Promise<void> {
-  const { position, seqno: lastSeqno } = before;
-  const histories = [...replaced, { keyspaceId: before.keyspaceId!, position, seqno: lastSeqno }];
+/** Each once, oldest first. */
+function replacedBy({ alsoReplaced = [] }: NewHistory, { head, replaced }: Verified): ReplacedHistory[] {
+  const { keyspaceId, position, seqno: lastSeqno } = head;
+  const all = [...replaced, ...alsoReplaced, { keyspaceId: keyspaceId!, position, seqno: lastSeqno }];
+  return [...new Map(all.map((one) => [one.keyspaceId, one])).values()];
+}
+
+async function rewrite(database: Database, histories: readonly ReplacedHistory[], head: Head): Promise<void> {
   const batch = database.batch();
   try {
     for (const kind of ['entry', 'hashes'] as const) {
