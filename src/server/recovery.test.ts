@@ -3,6 +3,8 @@ import { eventually } from '../../test/support/eventually.js';
 import { FaultyDisk } from '../../test/support/faulty-database.js';
 import { InProcessCluster } from '../../test/support/in-process-cluster.js';
 import { add, failureOf, key, local, oneShot, put, textOf, valueOf } from '../../test/support/requests.js';
+import { mintKeyspaceId } from '../model/ids.js';
+import { headKey } from '../storage/layout.js';
 import type { Recovery } from '../transaction/service.js';
 
 let cluster: InProcessCluster;
@@ -202,6 +204,34 @@ describe('a home that was set back', () => {
   });
 });
 
+it('every history that a node holds beside the one that is restored is replaced too', async () => {
+  cluster = await InProcessCluster.start();
+  await writeMany(5);
+  await cluster.settled();
+  for (const node of ['home', 'west']) {
+    await cluster.stopNode(node);
+    cluster.replaceDisk(node);
+  }
+  const begunAgain = mintKeyspaceId(Buffer.alloc(16, 9));
+  await cluster.stopNode('east');
+  await cluster.beginHistory('home', begunAgain);
+  for (const node of ['home', 'west']) await cluster.startNode(node);
+  await cluster.writable(['home', 'west']);
+  await cluster.startNode('east');
+  await eventually(() => expect(cluster.status('home').detail).toMatch(/east has another history/));
+  // Who differs from the home does not give its copy: once the home is silent about histories, it does.
+  await cluster.stopNode('home');
+  cluster.disk('home').overwrite(headKey, Buffer.from('no head'));
+  await cluster.stopNode('east');
+  await cluster.startNode('east');
+  await cluster.startNode('home');
+  const { source } = await recovered();
+  expect(source).toBe('east');
+  for (const node of ['east', 'west']) await rejoined(node);
+  await cluster.writable();
+  expect(await cluster.stateHashes()).toHaveLength(1);
+});
+
 it('a healthy keyspace is not recovered, and none elsewhere than at its home', async () => {
   cluster = await InProcessCluster.start();
   await write('a');
@@ -219,7 +249,7 @@ it('a damaged home is recovered from a follower, and its copy is set aside', asy
   await cluster.settled();
   await cluster.stopNode('home');
   const { head } = cluster.parts('east').store;
-  cluster.disk('home').overwrite(Buffer.from('mhead'), Buffer.from('no head'));
+  cluster.disk('home').overwrite(headKey, Buffer.from('no head'));
   await cluster.startNode('home');
   expect(cluster.status('home').state).toBe('damaged');
   const { source, seqno } = await recovered();

@@ -66,11 +66,14 @@ export class KeyspaceRecovery {
     const uuid = mintKeyspaceId(runtime.random.bytes(16));
     const nonce = Buffer.from(runtime.random.bytes(nonceBytes));
     const beginning = { keyspaceId: uuid, keyspace: host.name, nowMs: runtime.clock.nowMs(), nonce };
+    const alsoReplaced = plan.copies.flatMap((copy) =>
+      copy.uuid === undefined || copy.uuid === uuidBefore ? [] : [{ ...copy, keyspaceId: copy.uuid }],
+    );
     const source = plan.source === self ? undefined : plan.source;
     runtime.logger.warn({ ...plan, uuidBefore, uuid, seqnoBase }, 'the log is being recovered');
     try {
       await host.recover(source, (open) =>
-        beginNewHistory(open, { ...beginning, seqnoBase }, runtime.logger),
+        beginNewHistory(open, { ...beginning, seqnoBase, alsoReplaced }, runtime.logger),
       );
     } catch (error) {
       runtime.logger.error({ error }, 'the log was not recovered');
