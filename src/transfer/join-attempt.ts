@@ -154,6 +154,8 @@ export class JoinAttempt {
     const donor = this.#choice.node;
     const entries = new IncomingEntries({ keyspace, self, donor, copy, transport, runtime });
     const following = this.#follow(entries);
+    // It may reject while a chunk is still being written; then it is waited for.
+    following.catch(() => undefined);
     const { onStored } = this.#events;
     let end: ChunksEnd;
     try {

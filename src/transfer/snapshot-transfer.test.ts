@@ -239,6 +239,38 @@ describe('a joiner', () => {
     },
   );
 
+  it('whose disk fails when the entries alone are waited for says so, and leaves no rejection to nobody', async () => {
+    const { store } = await world.giver('donor');
+    const chain = await fill(store, keys);
+    world.network.hold('donor', 'joiner', 'entries');
+    let isWhole = false;
+    const failWhenWhole: Tamper = (message) => {
+      if (message.type !== 'end' || isWhole) return message;
+      isWhole = true;
+      void delay(world.runtime.timers, 20).then(async () => {
+        await store.apply([chain.transactions([set('late')])]);
+        world.place.incoming!.faults.push('lost');
+        world.place.incoming!.openFaults.push(new Error('no space left on device'));
+        world.network.release('donor', 'joiner', 'entries');
+      });
+      return message;
+    };
+    const uncaught: unknown[] = [];
+    const note = (error: unknown): unknown => uncaught.push(error);
+    process.on('unhandledRejection', note);
+    const joiner = world.joiner(through(failWhenWhole));
+    const running = expectJoined(joiner, store);
+    try {
+      await eventually(() => expect(joiner.progress.heldUpBy).toMatch(/no space left on device/), {
+        everyMs: 1,
+      });
+      await running;
+      expect(uncaught).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', note);
+    }
+  });
+
   it('waits while no donor is there', async () => {
     const joiner = world.joiner();
     const running = joiner.run();
