@@ -39,3 +39,10 @@ it('begins anew at a start when the last run filled it', () => {
   new BoundedLog(path, 10).close();
   expect(readFileSync(path, 'utf8')).toBe('');
 });
+
+it('drops what a full disk does not take', () => {
+  const log = new BoundedLog('/dev/full');
+  expect(() => write(log, 'lost\n')).not.toThrow();
+  expect(() => write(log, 'lost too\n')).not.toThrow();
+  log.close();
+});

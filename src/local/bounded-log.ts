@@ -2,6 +2,7 @@ import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from
 import { dirname } from 'node:path';
 
 const mib = 1024 * 1024;
+const refusedByDisk = ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS'];
 
 /** A log file that begins anew above a size and keeps one predecessor (`….1`): at most twice the size on disk. */
 export class BoundedLog {
@@ -19,11 +20,18 @@ export class BoundedLog {
     if (this.size >= bytesMax) this.rotate();
   }
 
+  /** What the disk does not take is dropped: whoever is logged goes on. */
   write(bytes: Uint8Array): void {
-    if (this.size > 0 && this.size + bytes.length > this.bytesMax) this.rotate();
-    let written = 0;
-    while (written < bytes.length) written += writeSync(this.descriptor, bytes, written);
-    this.size += bytes.length;
+    try {
+      if (this.size > 0 && this.size + bytes.length > this.bytesMax) this.rotate();
+      for (let written = 0; written < bytes.length; ) {
+        const count = writeSync(this.descriptor, bytes, written);
+        written += count;
+        this.size += count;
+      }
+    } catch (error) {
+      if (!refusedByDisk.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
   }
 
   close(): void {
@@ -31,9 +39,10 @@ export class BoundedLog {
   }
 
   private rotate(): void {
-    closeSync(this.descriptor);
     renameSync(this.path, `${this.path}.1`);
-    this.descriptor = openSync(this.path, 'a');
+    const next = openSync(this.path, 'a');
+    closeSync(this.descriptor);
+    this.descriptor = next;
     this.size = 0;
   }
 }
