@@ -8,7 +8,13 @@ import type { KeyspaceStore } from '../storage/store.js';
 import { heldByAll, startRetention, trimPosition } from './retention.js';
 import type { ToldByNode } from './told-by-node.js';
 
-const retention = { ...defaultRetention, entriesBytesMin: 100, entriesBytesMax: 500, entriesMsMax: 1000 };
+const retention = {
+  ...defaultRetention,
+  entriesBytesMin: 100,
+  entriesBytesMax: 500,
+  entriesMsMax: 1000,
+  outcomesMsMin: 1000,
+};
 
 /** Entries 0 to 999, of one byte and one ms each. */
 const store = (oldestPosition = 0) => ({
@@ -65,7 +71,7 @@ describe('what all nodes hold', () => {
 /** A store of 1000 entries that drops 100 at a time. */
 class TrimmedStore {
   readonly trims: number[] = [];
-  readonly head = { position: 999, logTimeMs: 999, idFloorMs: 0, keyspaceId: 'k' };
+  readonly head = { position: 999, logTimeMs: 61_000, idFloorMs: 0, keyspaceId: 'k' };
   damage: string | undefined;
   halted: string | undefined;
   failures = 0;
@@ -179,6 +185,20 @@ describe('a node trims its store', () => {
     const { length } = trimmed.trims;
     await pass(3000);
     expect(trimmed.trims).toHaveLength(length);
+    stop();
+  });
+
+  it('of no outcome younger than the least time, also where a recovery has raised the id floor above it', async () => {
+    const { trimmed, pass, stop } = begin();
+    trimmed.kept.oldestPosition = 900;
+    trimmed.oldOutcomes = 250;
+    trimmed.head.idFloorMs = 61_000;
+    trimmed.head.logTimeMs = 60_999;
+    await pass(1100);
+    expect(trimmed.trims).toEqual([]);
+    trimmed.head.logTimeMs = 61_000;
+    await pass(1100);
+    expect(trimmed.oldOutcomes).toBe(0);
     stop();
   });
 });

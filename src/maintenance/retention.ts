@@ -45,8 +45,8 @@ class Trimmer {
   stopped = false;
   readonly #ports: RetentionPorts;
   #failed = false;
-  /** The id floor at the last trim. */
-  #trimmedFloorMs = 0;
+  /** Outcomes of ids made before it went with the last trim. */
+  #trimmedBeforeMs = 0;
 
   constructor(ports: RetentionPorts) {
     this.#ports = ports;
@@ -59,12 +59,12 @@ class Trimmer {
     for (let trims = 0; trims < trimsMax && !this.stopped && this.#isWritable(); trims++) {
       const upTo = this.#upTo();
       if (upTo <= store.oldestPosition && !this.#areOutcomesDue()) return;
-      const floorMs = store.head.idFloorMs;
+      const beforeMs = this.#outcomesBeforeMs();
       const startMs = runtime.clock.monotonicMs();
       this.#failed = true;
-      await store.trim(logPosition(upTo));
+      await store.trim(logPosition(upTo), beforeMs);
       this.#failed = false;
-      this.#trimmedFloorMs = floorMs;
+      this.#trimmedBeforeMs = beforeMs;
       const tookMs = runtime.clock.monotonicMs() - startMs;
       await delay(runtime.timers, Math.max(tookMs, pauseMsMin));
     }
@@ -75,12 +75,19 @@ class Trimmer {
     return damage === undefined && halted === undefined;
   }
 
-  /** When the floor has passed a span of ids' times, and on until none of the oldest span is below it. */
+  /** A recovery raises the floor at once; the young outcomes that it saved are kept for who still asks. */
+  #outcomesBeforeMs(): number {
+    const { retention, store } = this.#ports;
+    return Math.max(0, Math.min(store.head.idFloorMs, store.head.logTimeMs - retention.outcomesMsMin));
+  }
+
+  /** When it has passed a span of ids' times, and on until none of the oldest span is below it. */
   #areOutcomesDue(): boolean {
-    const { head, kept } = this.#ports.store;
+    const { kept } = this.#ports.store;
     if (kept.outcomes === 0) return false;
+    const beforeMs = this.#outcomesBeforeMs();
     const secondSpanMs = kept.outcomesSince(kept.outcomesBytes - 1);
-    return secondSpanMs <= head.idFloorMs || head.idFloorMs - this.#trimmedFloorMs >= limits.keptSpanMs;
+    return secondSpanMs <= beforeMs || beforeMs - this.#trimmedBeforeMs >= limits.keptSpanMs;
   }
 
   #upTo(): number {

@@ -297,8 +297,8 @@ class LevelKeyspaceStore implements KeyspaceStore {
     });
   }
 
-  trim(upTo: LogPosition): Promise<void> {
-    return this.#reading(this.#trimming.trim(upTo));
+  trim(upTo: LogPosition, outcomesBeforeMs = Infinity): Promise<void> {
+    return this.#reading(this.#trimming.trim(upTo, outcomesBeforeMs));
   }
 
   #drop(dropping: Dropping, { database }: SharedState): Promise<boolean> {

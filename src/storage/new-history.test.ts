@@ -46,7 +46,8 @@ describe('a new history', () => {
       epoch: before.epoch + 1,
       nonce: second.nonce,
       logTimeMs: 5000,
-      idFloorMs: 50,
+      // What was lost of the log before may have settled any older id.
+      idFloorMs: 5000,
     });
     const store = await reopen(disk);
     expect(store.head).toEqual(head);
@@ -67,10 +68,10 @@ describe('a new history', () => {
     const store = await reopen(disk);
     const chain = new Chain(store.head, undefined, 5000);
     const low = new Chain({ ...store.head, seqno: 202 }, undefined, 5000);
-    await expect(store.apply([low.batch([], 50)])).rejects.toThrow(EntriesDoNotFollow);
+    await expect(store.apply([low.batch([], 5000)])).rejects.toThrow(EntriesDoNotFollow);
     const early = new Chain({ ...store.head, epoch: epoch(0) }, undefined, 5000);
-    await expect(store.apply([early.batch([], 50)])).rejects.toThrow('epoch');
-    await store.apply([chain.batch([], 50), chain.batch([transaction(testId(9000), [set('new')])], 50)]);
+    await expect(store.apply([early.batch([], 5000)])).rejects.toThrow('epoch');
+    await store.apply([chain.batch([], 5000), chain.batch([transaction(testId(9000), [set('new')])], 5000)]);
     expect(store.head.seqno).toBe(base + 1);
     const again = await reopen(disk);
     expect(again.head).toEqual(store.head);

@@ -60,8 +60,9 @@ export async function beginNewHistory(
 function headOf({ keyspaceId, keyspace, seqnoBase, nonce, nowMs }: NewHistory, before: Head): Head {
   assert(before.keyspaceId !== undefined, 'a store without a history cannot begin another');
   assert(seqnoBase >= before.seqno, `seqno ${before.seqno} was given already, above ${seqnoBase}`);
-  const { idFloorMs } = before;
   const logTimeMs = Math.max(nowMs, before.logTimeMs);
+  // What the copy does not hold of the log before may have settled any older id: none is certified anew.
+  const idFloorMs = Math.max(logTimeMs, before.idFloorMs);
   const at = { epoch: epoch(before.epoch + 1), position: logPosition(0), logTimeMs, nonce };
   const genesis = encodeEntry({
     ...at,

@@ -126,9 +126,9 @@ export interface KeyspaceStore {
   readonly election: Buffer | undefined;
   /**
    * Drops entries below `upTo` (exclusive), never the newest, limits.trimEntriesMax at most, and outcomes of ids below the
-   * id floor. The chain hashes of dropped entries stay, limits.chainHashesMax of them. Throws ApplyFailed.
+   * id floor and `outcomesBeforeMs`. The chain hashes of dropped entries stay, limits.chainHashesMax of them. Throws ApplyFailed.
    */
-  trim(upTo: LogPosition): Promise<void>;
+  trim(upTo: LogPosition, outcomesBeforeMs?: number): Promise<void>;
   /** Called after each durable apply, in order. Returns its removal. */
   onApplied(listener: AppliedListener): () => void;
 

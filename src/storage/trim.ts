@@ -58,10 +58,14 @@ export async function dropEntries(state: SharedState, upTo: number): Promise<Dro
   return { operations, from, oldestPosition, hashBeforeOldest: hashes.at(-1)!, entriesBytes, outcomes: [] };
 }
 
-/** Drops outcomes of ids below the id floor, as many as one batch takes. */
-export async function dropOutcomes(state: SharedState): Promise<Dropping> {
+/** Drops outcomes of ids below the id floor and `beforeMs`, as many as one batch takes. */
+export async function dropOutcomes(state: SharedState, beforeMs: number): Promise<Dropping> {
   const { head, database, snapshot, oldestPosition, hashBeforeOldest } = state;
-  const range = { gte: everything('outcome').gte, lt: outcomeKeyFloor(head.idFloorMs), snapshot };
+  const range = {
+    gte: everything('outcome').gte,
+    lt: outcomeKeyFloor(Math.min(head.idFloorMs, beforeMs)),
+    snapshot,
+  };
   const operations: Operation[] = [];
   const outcomes: { idTimeMs: number; bytes: number }[] = [];
   reading: for await (const page of recordPages(database, range, readBytes)) {

@@ -31,12 +31,12 @@ export class Trimming {
     this.#store = store;
   }
 
-  /** Drops entries below `upTo`, limits.trimEntriesMax at most, and outcomes below the id floor. */
-  trim(upTo: number): Promise<void> {
+  /** Drops entries below `upTo`, limits.trimEntriesMax at most, and outcomes of ids below the id floor and `outcomesBeforeMs`. */
+  trim(upTo: number, outcomesBeforeMs: number): Promise<void> {
     return this.#turns.take(async () => {
       const end = await this.#holding((state) => this.#flushed(state, upTo));
       await this.#dropAll((state) => (state.oldestPosition < end ? dropEntries(state, end) : undefined));
-      await this.#dropAll(dropOutcomes);
+      await this.#dropAll((state) => dropOutcomes(state, outcomesBeforeMs));
       await this.#holding((state) => this.#compact(state));
     });
   }
