@@ -61,3 +61,25 @@ describe('a store that is behind, empty, other or of another history', () => {
     expect(await notedPosition()).toBe(6);
   });
 });
+
+describe('a store that a recovery gave a new history', () => {
+  const [old, fresh] = [at(5), { ...at(0), keyspaceId: mintKeyspaceId(Buffer.alloc(16, 2)) }];
+  const replaced = [{ keyspaceId, position: 5, seqno: seqno(5) }];
+
+  it('is not suspected by the note of a history that it replaced', async () => {
+    await note().write(old, silentLogger, true);
+    expect(await note().suspicion(fresh, replaced)).toBeUndefined();
+    expect(await note().suspicion(fresh)).toMatch(/another history/);
+  });
+
+  it('is noted at once, whatever was noted before', async () => {
+    await note().write(old, silentLogger, true);
+    const suspected = note();
+    await suspected.suspicion(fresh);
+    await suspected.renew(fresh);
+    expect(await suspected.noted()).toMatchObject({ keyspaceId: fresh.keyspaceId, position: 0 });
+    expect(await note().suspicion(fresh)).toBeUndefined();
+    await suspected.write({ ...fresh, position: 1 }, silentLogger, false);
+    expect(await notedPosition()).toBe(1);
+  });
+});

@@ -4,6 +4,7 @@ import { FaultyDisk } from '../../test/support/faulty-database.js';
 import { InProcessCluster } from '../../test/support/in-process-cluster.js';
 import { add, failureOf, key, local, oneShot, put, valueOf } from '../../test/support/requests.js';
 import { limits } from '../model/limits.js';
+import { silentLogger, type LogFields, type Logger } from '../runtime/runtime.js';
 import { logPosition, type TransactionId } from '../model/ids.js';
 import { entryKey } from '../storage/layout.js';
 
@@ -14,6 +15,7 @@ const write = async (text: string, node = 'home'): Promise<TransactionId> => {
   const request = oneShot({ mutations: [put(text, `value of ${text}`), add('n')] });
   return valueOf(await cluster.service(node).transact(request)).transactionId;
 };
+const large = 'x'.repeat(limits.transferChunkBytes);
 const writeMany = async (count: number, from = 'home'): Promise<void> => {
   for (let n = 0; n < count; n++) await write(`key ${n}`, from);
 };
@@ -49,7 +51,7 @@ const westTooFarBehind = async (
   await cluster.stopNode('west');
   await writeMany(20);
   await cluster.settled();
-  await trimAll('home', 'east');
+  await trimAll(...['home', 'east'].filter((node) => cluster.nodeIds().some((id) => id === node)));
 };
 
 describe('a wiped node', () => {
@@ -102,15 +104,28 @@ describe('a wiped node', () => {
   });
 
   it('can be stopped while it joins, and goes on with what it has when it starts again', async () => {
-    await westTooFarBehind();
-    cluster.replaceDisk('west');
-    for (const donor of ['home', 'east']) cluster.network.hold(donor, 'west', 'transfer');
+    const taken: LogFields[] = [];
+    const logger: Logger = {
+      ...silentLogger,
+      info: (fields, message) => message === 'taking a copy' && taken.push(fields),
+      child: () => logger,
+    };
+    await westTooFarBehind({ logger, nodes: ['home', 'west'] });
+    // Several chunks, of which two arrive.
+    for (let n = 0; n < 8; n++)
+      valueOf(await cluster.service('home').transact(oneShot({ mutations: [put(`large ${n}`, large)] })));
+    await trimAll('home');
+    cluster.network.hold('home', 'west', 'transfer');
     await cluster.startNode('west');
-    await eventually(() => expect(cluster.status('west').join?.by).toBe('snapshot'));
+    await eventually(() => cluster.network.waiting('home', 'west', 'transfer') > 3);
+    cluster.network.passOn('home', 'west', 'transfer', 3);
+    await eventually(() => expect(cluster.status('west').join?.bytes).toBeGreaterThan(large.length));
     await cluster.stopNode('west');
-    cluster.network.releaseAll();
+    cluster.network.drop('home', 'west', 'transfer');
     await cluster.startNode('west');
-    await joinedBySnapshot('west');
+    const join = await joinedBySnapshot('west');
+    expect(taken.map(({ chunksHeld }) => chunksHeld)).toEqual([0, 2]);
+    expect(join.why).toMatch(/was being brought in when the node stopped/);
     expect(await cluster.stateHashes()).toHaveLength(1);
   });
 });

@@ -14,7 +14,8 @@ import {
 } from '../transport/messages.js';
 import type { PeerStream } from '../transport/peer-transport.js';
 import { AbsentKeyspace, type Absence } from './absent-keyspace.js';
-import { donorAt, donorsAmong, historyOf, historyThatCounts, type PeerCopy } from './donors.js';
+import { DonorSearch } from './donor-search.js';
+import { donorAt, type PeerCopy } from './donors.js';
 import type { HeadNote } from './head-note.js';
 import { KeyspaceJoining } from './keyspace-joining.js';
 import { KeyspaceNode, type KeyspaceNodeOptions } from './keyspace-node.js';
@@ -51,11 +52,6 @@ interface JoinOrder {
   readonly history?: KeyspaceId;
 }
 
-/** For this long what nodes told before may be older than what a join was begun for. */
-const gossipMsMax = 3000;
-/** For this long a node that starts waits to hear of all others before it chooses among them. */
-const gatherMsMax = 1000;
-
 /**
  * One keyspace at one node through its lives: open, with a KeyspaceNode that serves it, or absent while its store is
  * damaged or another copy is brought in. One change at a time.
@@ -64,6 +60,7 @@ export class KeyspaceHost {
   readonly name: KeyspaceName;
   readonly #options: HostOptions;
   readonly #seen = new SeenLog();
+  readonly #search: DonorSearch;
   #node: KeyspaceNode | undefined;
   #absent: AbsentKeyspace;
   #absence: Pick<Absence, 'state' | 'detail'> = { state: 'joining', detail: 'the node starts' };
@@ -74,7 +71,6 @@ export class KeyspaceHost {
   #unfinished: JoinOrder | undefined;
   #draining = false;
   #stopped = false;
-  readonly #openedMs: number;
 
   /** Opens and verifies the store. One that is damaged is not served. */
   static async open(options: HostOptions): Promise<KeyspaceHost> {
@@ -95,7 +91,8 @@ export class KeyspaceHost {
   private constructor(options: HostOptions) {
     this.#options = options;
     this.name = options.keyspace.name;
-    this.#openedMs = options.runtime.clock.monotonicMs();
+    const { region, keyspace, peers, runtime } = options;
+    this.#search = new DonorSearch({ region, home: keyspace.homeNode, peers, clock: runtime.clock });
     this.#absent = this.#newAbsent(undefined);
   }
 
@@ -173,27 +170,13 @@ export class KeyspaceHost {
     return this.#change === undefined ? undefined : `${this.#change.what} is under way`;
   }
 
-  /** Whom this node takes a copy from, in order; `sinceMs`: when it began to look, by the monotonic clock. */
-  #donors(sinceMs: number, begunFor?: KeyspaceId): DonorCandidate[] {
-    const { peers, region, keyspace, runtime } = this.#options;
-    const home = keyspace.homeNode;
-    const copies = peers();
-    const nowMs = runtime.clock.monotonicMs();
-    const isGathering = nowMs - this.#openedMs < gatherMsMax && copies.some(({ said }) => said === undefined);
-    const isEarly = nowMs - sinceMs < gossipMsMax;
-    const wasHomeHeard = copies.some(({ node, said }) => node === home && historyOf(said) !== undefined);
-    if (isGathering || (isEarly && begunFor === undefined && !wasHomeHeard)) return [];
-    const history = isEarly && begunFor !== undefined ? begunFor : historyThatCounts(copies, home);
-    return donorsAmong(copies, history ?? begunFor, { region, home });
-  }
-
   /** On the operator's word: this node's copy is set aside, and another taken. */
   rejoin(): Result<{ readonly setAside: undefined }> {
     const { busy } = this;
     if (busy !== undefined) return fail('OPERATION_REFUSED', busy);
     if (this.isHome)
       return fail('OPERATION_REFUSED', 'this is the home: its copy is the log; see meridian recover');
-    if (this.#donors(this.#openedMs).length === 0)
+    if (this.#search.now().length === 0)
       return fail('OPERATION_REFUSED', 'no node that serves the keyspace can be reached');
     this.#begin('joining', () => this.#join({ why: 'an operator ordered it', ordered: true }));
     return succeed({ setAside: undefined });
@@ -253,8 +236,7 @@ export class KeyspaceHost {
     logger.info({ why: order.why, position: own?.position }, 'this node takes a snapshot');
     // A copy that was given up is no longer this node's word: one that differs would stop the sequencer.
     await this.#close({ state: 'joining', detail: order.why }, order.ordered ? undefined : own);
-    const sinceMs = this.#options.runtime.clock.monotonicMs();
-    const donors = (): DonorCandidate[] => this.#donors(sinceMs, order.history);
+    const donors = this.#search.begin(order.history);
     const end = await this.#bringIn(order, { own, donors });
     switch (end.kind) {
       case 'joined':

@@ -13,6 +13,11 @@ class Link {
     else this.held.push(deliver);
   }
 
+  /** Lets so many of what waits go on; what comes waits still. */
+  passOn(count: number): void {
+    for (const deliver of this.held?.splice(0, count) ?? []) deliver();
+  }
+
   release(): void {
     const held = this.held ?? [];
     this.held = undefined;
@@ -66,6 +71,11 @@ export class ControlledNetwork {
   /** Messages that wait on a held link. */
   waiting(from: string, to: string, method: PeerMethod): number {
     return this.#link(from, to, method).held?.length ?? 0;
+  }
+
+  /** So many messages of a held link arrive; what comes after them waits. */
+  passOn(from: string, to: string, method: PeerMethod, count: number): void {
+    this.#link(from, to, method).passOn(count);
   }
 
   release(from: string, to: string, method: PeerMethod): void {

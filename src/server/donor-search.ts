@@ -1,0 +1,52 @@
+import type { KeyspaceId, NodeId, RegionId } from '../model/ids.js';
+import type { Clock } from '../runtime/runtime.js';
+import type { DonorCandidate } from '../transfer/snapshot-joiner.js';
+import { donorsAmong, historyOf, historyThatCounts, type PeerCopy } from './donors.js';
+
+export interface DonorSearchPorts {
+  readonly region: RegionId;
+  readonly home: NodeId;
+  /** The other nodes, and what they last said of the keyspace. */
+  readonly peers: () => readonly PeerCopy[];
+  readonly clock: Clock;
+}
+
+/** For this long what nodes told before may be older than what a join was begun for. */
+const gossipMsMax = 3000;
+/** For this long a node that starts waits to hear of all others before it chooses among them. */
+const gatherMsMax = 1000;
+
+/** Finds whom a node takes a copy from, out of what gossip tells; knows how new that is. */
+export class DonorSearch {
+  readonly #ports: DonorSearchPorts;
+  readonly #openedMs: number;
+
+  constructor(ports: DonorSearchPorts) {
+    this.#ports = ports;
+    this.#openedMs = ports.clock.monotonicMs();
+  }
+
+  /** Looks from now on; `history`: the home's, as it said itself just now. Each call of the result looks anew. */
+  begin(history?: KeyspaceId): () => DonorCandidate[] {
+    const sinceMs = this.#ports.clock.monotonicMs();
+    return () => this.#find(sinceMs, history);
+  }
+
+  /** Whom a search that had begun with this node would find. */
+  now(): DonorCandidate[] {
+    return this.#find(this.#openedMs, undefined);
+  }
+
+  #find(sinceMs: number, begunFor: KeyspaceId | undefined): DonorCandidate[] {
+    const { peers, clock, region, home } = this.#ports;
+    const copies = peers();
+    const nowMs = clock.monotonicMs();
+    const areAllHeard = copies.every(({ said }) => said !== undefined);
+    if (!areAllHeard && nowMs - this.#openedMs < gatherMsMax) return [];
+    const isEarly = nowMs - sinceMs < gossipMsMax;
+    const ofHome = historyOf(copies.find(({ node }) => node === home)?.said);
+    if (isEarly && begunFor === undefined && ofHome === undefined) return [];
+    const history = isEarly && begunFor !== undefined ? begunFor : historyThatCounts(copies, home);
+    return donorsAmong(copies, history ?? begunFor, { region, home });
+  }
+}
