@@ -22,6 +22,6 @@ export async function readinessOf(service: KeyspaceService, purpose: 'read' | 'w
   });
   const { name, state, writable, detail } = service.status();
   const ready = read.ok && (purpose === 'read' || writable);
-  const why = read.ok ? detail : read.failure.message;
+  const why = read.ok ? detail : (detail ?? read.failure.message);
   return { name, ready, state, ...(why === undefined ? {} : { detail: why }) };
 }

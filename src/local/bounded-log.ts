@@ -24,7 +24,7 @@ export class BoundedLog {
   write(bytes: Uint8Array): void {
     try {
       if (this.size > 0 && this.size + bytes.length > this.bytesMax) this.rotate();
-      for (let written = 0; written < bytes.length; ) {
+      for (let written = 0; written < bytes.length;) {
         const count = writeSync(this.descriptor, bytes, written);
         written += count;
         this.size += count;
