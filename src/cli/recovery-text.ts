@@ -95,7 +95,7 @@ function stepsText(source: string, keyspace: string, home: string): string[] {
   const take =
     source === home
       ? `keeps its own copy of ${keyspace}`
-      : `takes the copy of ${source}; its own is set aside`;
+      : `takes the copy of ${source}; its own, if there is one, is set aside`;
   return [
     'What it does:',
     `  1. ${home} ${take}.`,

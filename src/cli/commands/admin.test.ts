@@ -165,7 +165,7 @@ describe('recover', () => {
     expect(row('ap-south')).toEqual(['ap-south', 'given up', 'not asked', '?', '?', '?']);
     expect(out).toContain('Lost: log entries 42 to 43');
     expect(out).toContain('! the clock of eu-west is 3 s behind');
-    expect(out).toContain('1. us-east takes the copy of eu-west; its own is set aside.');
+    expect(out).toContain('1. us-east takes the copy of eu-west; its own, if there is one, is set aside.');
     expect(questions).toHaveLength(1);
     expect([code, err]).toEqual([1, 'Nothing was changed. This is no terminal: confirm with --yes.']);
     expect(posted()).toEqual([]);
