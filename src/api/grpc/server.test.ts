@@ -344,13 +344,6 @@ describe('a watch', () => {
     expect(await ended).toMatchObject({ info: { code: 'CHANGES_TOO_OLD', details: { oldest: 8 } } });
   });
 
-  it('from the oldest that is kept tells at once where that is', async () => {
-    await start();
-    const { batches } = watch('oldest');
-    await eventually(() => expect(batches).toEqual([{ commits: [], position: at(0) }]));
-    expect(node.default.changesRequests[0]).toMatchObject({ from: 'oldest' });
-  });
-
   it('asks its feed no further while the client does not read', async () => {
     await start();
     const { stream, batches } = watch();
@@ -373,13 +366,17 @@ describe('a watch', () => {
     expect(batches.at(-1)!.position).toBe(at(200));
   });
 
-  it('says at once where it begins, so that who is cut off before the first commit can go on', async () => {
-    await start();
-    const { stream, batches } = watch();
-    await eventually(() => expect(batches).toHaveLength(1));
-    expect(batches).toEqual([{ commits: [], position: node.default.feeds[0]!.position }]);
-    stream.cancel();
-  });
+  it.each(['', 'oldest'] as const)(
+    'from %j says at once where it begins, to go on from there',
+    async (from) => {
+      await start();
+      const { stream, batches } = watch(from);
+      await eventually(() => expect(batches).toHaveLength(1));
+      expect(batches).toEqual([{ commits: [], position: node.default.feeds[0]!.position }]);
+      expect(node.default.changesRequests[0]).toMatchObject({ from: from === '' ? undefined : from });
+      stream.cancel();
+    },
+  );
 
   it('closes its feed when the client leaves, and ends when the node stops', async () => {
     await start();
