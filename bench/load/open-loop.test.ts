@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { eventually } from '../../test/support/eventually.js';
 import { mergeLatencies, summarize } from './latencies.js';
 import { runOpenLoop, type OpenLoopConnection } from './open-loop.js';
 import type { HttpAnswer } from './stores/http-connection.js';
@@ -42,7 +43,7 @@ it('a latency counts from when its request was due, also while it waited for a c
     { perSecond: 1000, seconds: 0.01 },
   ];
   const running = runOpenLoop(open, { phases, beginMs: now(), connectionsMax: 1 });
-  while (performance.now() - startMs < 60) await new Promise((resolve) => setTimeout(resolve, 1));
+  await eventually(() => performance.now() - startMs > 60, { everyMs: 1 });
   expect(sent).toBe(1);
   release();
   const [first, second] = (await running).phases;
