@@ -1,7 +1,6 @@
 import { keyFromText } from '../../src/model/keys.js';
 import { beyondBounds } from './checks/bounds.js';
 import { Copies } from './checks/copies.js';
-import type { NodeService } from '../../src/transaction/service.js';
 import { finalChecks } from './checks/final-checks.js';
 import { Places } from './checks/places.js';
 import { Client } from './workload/client.js';
@@ -91,7 +90,7 @@ async function scenario(world: World, history: History, places: Places): Promise
 }
 
 async function watchNodes(world: World, history: History, places: Places): Promise<void> {
-  const copies = new Copies();
+  const copies = new Copies(world);
   for (;;) {
     await world.delay(293);
     history.violations.push(...beyondBounds(world), ...places.note(world), ...copies.note(world));
@@ -122,27 +121,26 @@ async function newCommits(world: World, history: History): Promise<void> {
   }
 }
 
-/** Has each home ask for checks until one has found all nodes equal; what it finds damaged meanwhile is replaced. */
+/** Has each home ask for a check until one from now on has found all nodes equal; what is damaged is replaced meanwhile. */
 function equalEverywhere(world: World): () => boolean {
-  const marks = new Map<string, string>();
+  const asked = new Map<string, number>();
   let atMs = 0;
   return () => {
     const waiting = keyspaceNames.filter((name) =>
       world.nodes.some(({ running }) => {
-        const status = running?.keyspace(name)?.status();
-        const { mark, verdict } = status?.check ?? {};
-        return status?.state !== 'synced' || verdict !== 'equal' || mark !== marks.get(name);
+        const { state, check } = running?.keyspace(name)?.status() ?? {};
+        const isAsked = (check?.position ?? 0) >= (asked.get(name) ?? Infinity);
+        return state !== 'synced' || check?.verdict !== 'equal' || !isAsked;
       }),
     );
     if (waiting.length > 0 && world.time.nowMs >= atMs) {
       atMs = world.time.nowMs + 4000;
       for (const name of waiting) {
-        const home: NodeService | undefined = world.homeOf(name).running;
-        const asked = home?.admin(name)?.check();
-        void asked?.then((answer) => answer.ok && marks.set(name, answer.value.mark));
+        const asking = world.homeOf(name).running?.admin(name)?.check();
+        void asking?.then((answer) => answer.ok && asked.set(name, answer.value.position));
       }
     }
-    return waiting.length === 0 || world.nodes[0]!.running?.admin() === undefined;
+    return waiting.length === 0;
   };
 }
 

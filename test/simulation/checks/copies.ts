@@ -1,25 +1,60 @@
 import { limits } from '../../../src/model/limits.js';
+import type { LogFields } from '../../../src/runtime/runtime.js';
 import type { KeyspaceStatus } from '../../../src/transaction/service.js';
+import type { Counts } from '../world/counts.js';
 import type { SimNode } from '../world/sim-node.js';
 import { keyspaceNames, type World } from '../world/world.js';
 
 /** Until a store that has grown, or whose disk was full, is trimmed again. */
 const trimMsMax = 12_000;
 
+/** In the reason for a snapshot: what comes next is not kept any more. */
+const isTooLate = /keeps it no longer/;
+
+interface Logged {
+  readonly joiner: string;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
 /** Watches how nodes come to their copies, what they keep, and what they find when they compare them. */
 export class Copies {
   /** What was counted already: joins by their beginning, checks by their mark. */
   readonly #seen = new Set<string>();
+  /** Of transfers that have not ended, by the joiner: the donor. */
+  readonly #donors = new Map<string, unknown>();
+  readonly #oldest = new Map<string, number>();
   /** Since when a store keeps more than it may. */
   readonly #tooMuchSinceMs = new Map<string, number>();
+
+  constructor({ trace, counts }: World) {
+    trace.onLog = (joiner, message, fields) => this.#onLog(counts, { joiner, message, fields });
+  }
+
+  #onLog(counts: Counts, { joiner, message, fields }: Logged): void {
+    if (message === 'this node takes a snapshot') {
+      if (Number(fields['position'] ?? -1) >= 0 && isTooLate.test(String(fields['why'])))
+        counts.add('lagging beyond retention');
+    } else if (message === 'taking a copy') {
+      const { donor, chunksHeld } = fields;
+      const before = this.#donors.get(joiner);
+      if (Number(chunksHeld) > 0) counts.add('resumed transfers');
+      else if (before !== undefined) counts.add('transfers begun anew');
+      if (before !== undefined && before !== donor) counts.add('transfers from another donor');
+      this.#donors.set(joiner, donor);
+    } else if (message === 'the copy is whole, verified and up to date') this.#donors.delete(joiner);
+  }
 
   /** Looks at every node now. Returns what must not be. */
   note(world: World): string[] {
     return world.nodes.flatMap((node) =>
       keyspaceNames.flatMap((keyspace) => {
         const status = node.running?.keyspace(keyspace)?.status();
+        if (status === undefined || node.placeOf(keyspace).health.full)
+          this.#tooMuchSinceMs.delete(`${node.id}/${keyspace}`);
         if (status === undefined) return [];
         this.#countJoins(world, node, status);
+        this.#countTrimmed(world, node, status);
         return [...this.#checked(world, node, status), ...this.#keeps(world, node, status)].map(
           (problem) => `${node.id}/${keyspace} ${problem}`,
         );
@@ -27,11 +62,9 @@ export class Copies {
     );
   }
 
-  #countJoins({ counts }: World, node: SimNode, { name, join, state }: KeyspaceStatus): void {
+  #countJoins({ counts }: World, node: SimNode, { name, join }: KeyspaceStatus): void {
     if (join === undefined || !this.#isNew(`${node.id}/${name} joins ${join.by} ${join.startedMs}`)) return;
     counts.add(`joins by ${join.by}`);
-    if (join.by === 'snapshot' && state === 'joining' && node.placeOf(name).current.opens > 0)
-      counts.add('lagging beyond retention');
   }
 
   #checked({ counts }: World, node: SimNode, { name, check }: KeyspaceStatus): string[] {
@@ -41,12 +74,15 @@ export class Copies {
     return check.verdict === 'differs' ? [`differs at mark ${check.mark}: ${check.detail}`] : [];
   }
 
+  #countTrimmed({ counts }: World, { id }: SimNode, { name, kept }: KeyspaceStatus): void {
+    if (kept === undefined) return;
+    const before = this.#oldest.get(`${id}/${name}`) ?? 0;
+    if (kept.oldestPosition > before) counts.add('entries trimmed', kept.oldestPosition - before);
+    this.#oldest.set(`${id}/${name}`, kept.oldestPosition);
+  }
+
   /** More than it may, for longer than trimming takes. */
-  #keeps(
-    { time, upkeep, trace }: World,
-    { id }: SimNode,
-    { name, kept, position }: KeyspaceStatus,
-  ): string[] {
+  #keeps({ time, upkeep }: World, { id }: SimNode, { name, kept }: KeyspaceStatus): string[] {
     const about = `${id}/${name}`;
     const bytesMax = upkeep.retention.entriesBytesMax + limits.keptBlockBytes;
     if (kept === undefined || kept.entriesBytes <= bytesMax) {
@@ -56,11 +92,8 @@ export class Copies {
     const sinceMs = this.#tooMuchSinceMs.get(about) ?? time.nowMs;
     this.#tooMuchSinceMs.set(about, sinceMs);
     if (time.nowMs - sinceMs <= trimMsMax) return [];
-    trace.add(`${about} keeps ${kept.entriesBytes} bytes of entries`);
     this.#tooMuchSinceMs.set(about, Infinity);
-    return [
-      `has kept more than ${bytesMax} bytes of entries for ${time.nowMs - sinceMs} ms: ${JSON.stringify(kept)} ${position}`,
-    ];
+    return [`keeps ${kept.entriesBytes} bytes of entries for ${time.nowMs - sinceMs} ms, not ${bytesMax}`];
   }
 
   #isNew(what: string): boolean {

@@ -31,6 +31,7 @@ export class Operator {
     const answer = await node.call(async (running: NodeService) => running.admin(keyspace)?.rejoin());
     if (answer === lost || answer === undefined) return;
     this.#history.count(answer.ok ? 'rejoined' : `rejoin: ${answer.failure.code}`);
+    if (answer.ok) node.placeOf(keyspace).givenUp = true;
     this.#world.trace.add(
       `operator: ${node.id}/${keyspace} is ${state}: ${answer.ok ? 'rejoins' : answer.failure.message}`,
     );

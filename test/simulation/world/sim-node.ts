@@ -10,6 +10,9 @@ import { SimPlace, type PlaceWatch } from './sim-place.js';
 import type { Place } from './topology.js';
 import type { Upkeep } from './upkeep.js';
 
+/** Until a process that ended at its start is started again, ms. */
+const restartMs = 1000;
+
 /** What becomes of a call to a node that dies, or does not run. */
 export const lost = Symbol('lost');
 export type Lost = typeof lost;
@@ -58,7 +61,7 @@ export class SimNode {
 
   /** Names the copy of a keyspace that the node has now: a node without its copy may show what is older. */
   copyOf(keyspace: string): string {
-    return `${this.id} ${this.placeOf(keyspace).losses}`;
+    return `copy ${this.placeOf(keyspace).losses} of ${this.id}`;
   }
 
   /** The running node, when there is one. */
@@ -90,10 +93,26 @@ export class SimNode {
     life.die();
   }
 
-  /** Opens the stores and runs; what is wrong with them is thrown. Does nothing when it was killed meanwhile. */
+  /**
+   * Opens the stores and runs; what is wrong with them is thrown, but for a disk that takes nothing now: then the process
+   * ends, and is started again. Does nothing when it was killed meanwhile.
+   */
   async start(): Promise<void> {
     const life = this.#newLife();
     this.#life = life;
+    try {
+      await this.#open(life);
+    } catch (error) {
+      if (!String(error).includes('injected fault')) throw error;
+      this.#network.trace.add(`${this.id} could not start: ${String(error)}`);
+      this.#network.counts.add('starts that failed');
+      if (this.#life === life) this.crash();
+      await new Promise<void>((resolve) => void this.#network.time.after(restartMs, resolve));
+      if (!this.started) await this.start();
+    }
+  }
+
+  async #open(life: Incarnation): Promise<void> {
     this.#network.trace.add(`${this.id} starts`);
     for (const place of this.places.values()) for (const disk of place.disks) disk.openFaults.length = 0;
     const { nodes, keyspaces, upkeep } = this.#plan;

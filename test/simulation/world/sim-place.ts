@@ -11,6 +11,8 @@ export interface Exchange {
   readonly before: SimDisk;
   readonly after: SimDisk;
   readonly setAside: boolean;
+  /** By the operator's word. */
+  readonly givenUp: boolean;
 }
 
 /** Who hears of what happens to the copies, at the moment when it does. */
@@ -30,6 +32,8 @@ export class SimPlace {
   #copies = 0;
   /** How often a copy was lost or set aside. */
   losses = 0;
+  /** The operator has given the current copy up. */
+  givenUp = false;
 
   constructor(random: SeededRandom, watch: PlaceWatch) {
     this.#random = random;
@@ -83,7 +87,8 @@ export class SimPlace {
       throw new Error('there is no incoming copy to take the place of the current one');
     this.#current = after;
     this.#incoming = undefined;
-    this.#watch.exchanged({ before, after, setAside });
+    this.#watch.exchanged({ before, after, setAside, givenUp: this.givenUp });
+    this.givenUp = false;
     if (!setAside || before.keys().length === 0) return undefined;
     this.#aside.set(name, before);
     this.losses += 1;
@@ -96,6 +101,7 @@ export class SimPlace {
 
   /** What was there is gone, but for copies that were set aside. While the node is down. */
   wipe(): void {
+    this.givenUp = false;
     this.losses += 1;
     this.#current = this.#newCopy();
     this.#incoming = undefined;

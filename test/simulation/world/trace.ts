@@ -7,6 +7,8 @@ const linesHashedAtOnce = 1000;
 
 /** What happened in a world, line by line: the last lines for people, a hash of all of them to compare two runs. */
 export class Trace {
+  /** Called with what nodes log; `who`: the node, and the keyspace when it is of one. */
+  onLog: (who: string, message: string, fields: LogFields) => void = () => {};
   readonly #time: VirtualTime;
   readonly #hash = createHash('sha256');
   #lines: string[] = [];
@@ -43,6 +45,7 @@ export class Trace {
   /** A node's logger that writes into the trace. */
   logger(node: string): Logger {
     const write = (level: string) => (fields: LogFields, message: string) => {
+      this.onLog(node, message, fields);
       this.add(`${node} ${level}: ${message} ${describeFields(fields)}`);
     };
     const logger: Logger = {

@@ -64,14 +64,17 @@ export class World {
     this.nodes = places.map((place) => new SimNode(place, plan, this.network));
   }
 
-  #exchanged(about: string, log: WrittenLog, { before, after, setAside }: Exchange): void {
-    const [was, is] = [standingOf(before), standingOf(after)];
+  #exchanged(about: string, log: WrittenLog, { before, after, setAside, givenUp }: Exchange): void {
+    const is = standingOf(after);
+    const was = setAside ? undefined : standingOf(before);
     this.trace.add(`${about}: the copy of ${was?.position ?? -1} gives way to one of ${is?.position ?? -1}`);
     this.counts.add(setAside ? 'copies set aside' : 'copies replaced');
     if (is === undefined || !log.holds(is))
       this.violations.push(`${about}: a copy that is not of the log takes its place`);
-    if (!setAside && was !== undefined && !log.holds(was))
-      this.violations.push(`${about}: a copy that is not of the log was removed`);
+    if (was !== undefined && (givenUp || !log.holds(was)))
+      this.violations.push(
+        `${about}: a copy at ${was.position} was removed that is not of the log, or was given up`,
+      );
   }
 
   /** Another place on the network, in a region. */
