@@ -87,7 +87,7 @@ export const limits = {
   chainHashesMax: 1_000_000,
   /** Entries are counted in blocks of this size, so retention keeps to its bytes as exactly as this. */
   keptBlockBytes: mib,
-  /** Outcomes are counted by spans of this length of their ids' times. ms */
+  /** Outcomes are counted by spans of this length of their ids' times. Stores have records by it: it is part of their format. ms */
   keptSpanMs: minuteMs,
   /** Entries that one trim drops. */
   trimEntriesMax: 50_000,

@@ -68,13 +68,13 @@ describe('the census of outcomes', () => {
     const census = new Census(0);
     expect(census.outcomesSince(0)).toBe(0);
     const minutes = [5, 7, 7, 9];
-    for (const minute of minutes) census.addOutcome(minute * minuteMs + 123, 100);
+    for (const minute of minutes) census.changeOutcomes(new Map([[minute, { outcomes: 1, bytes: 100 }]]));
     expect(census).toMatchObject({ outcomes: 4, outcomesBytes: 400 });
     expect(census.outcomesSince(400)).toBe(0);
     expect(census.outcomesSince(399)).toBe(7 * minuteMs);
     expect(census.outcomesSince(299)).toBe(9 * minuteMs);
     expect(census.outcomesSince(99)).toBe(10 * minuteMs);
-    census.dropOutcome(5 * minuteMs + 123, 100);
+    census.changeOutcomes(new Map([[5, { outcomes: -1, bytes: -100 }]]));
     expect(census.outcomesSince(300)).toBe(0);
     expect(census.outcomesSince(100)).toBe(9 * minuteMs);
   });

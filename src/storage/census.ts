@@ -1,6 +1,7 @@
-import { entryKeyBytes, isOutcomeKey, timeOfOutcomeKey } from './layout.js';
 import { limits } from '../model/limits.js';
 import type { DecodedEntry } from './follow.js';
+import { entryKeyBytes } from './layout.js';
+import { spanOperation, type OutcomeCount, type OutcomeCounts } from './outcome-counts.js';
 import type { Kept } from './store.js';
 import type { Operation } from './write-batch.js';
 
@@ -10,9 +11,11 @@ interface Block {
   lastLogTimeMs: number;
 }
 
+const none: OutcomeCount = { outcomes: 0, bytes: 0 };
+
 /**
- * What a store keeps beside the data, counted in memory: entries by blocks, outcomes by spans of their ids' times. Built at
- * open by the pass that verifies, then told of all that is written.
+ * What a store keeps beside the data, counted in memory: entries by blocks, from the pass that verifies them at open;
+ * outcomes by spans of their ids' times, from records that every batch keeps true. Then told of all that is written.
  */
 export class Census implements Kept {
   oldestPosition: number;
@@ -22,11 +25,16 @@ export class Census implements Kept {
   #nextPosition: number;
   /** Oldest first, without a gap. */
   readonly #blocks: Block[] = [];
-  readonly #spans = new Map<number, number>();
+  readonly #spans = new Map<number, OutcomeCount>();
+  /** Whether the records of spans say what this does. */
+  #areRecorded: boolean;
 
-  constructor(oldestPosition: number) {
+  /** `outcomes`: those that are there. */
+  constructor(oldestPosition: number, outcomes: OutcomeCounts = new Map(), areRecorded = true) {
     this.oldestPosition = oldestPosition;
     this.#nextPosition = oldestPosition;
+    this.changeOutcomes(outcomes);
+    this.#areRecorded = areRecorded;
   }
 
   /** The next entry; `bytes` with its key. */
@@ -40,6 +48,10 @@ export class Census implements Kept {
     }
     this.entriesBytes += bytes;
     this.#nextPosition += 1;
+  }
+
+  addEntries(group: readonly DecodedEntry[]): void {
+    for (const { entry, bytes } of group) this.addEntry(entryKeyBytes + bytes.length, entry.logTimeMs);
   }
 
   /** The oldest `count` entries are dropped; `bytes` is what they had with their keys. */
@@ -61,22 +73,31 @@ export class Census implements Kept {
     }
   }
 
-  /** `bytes` with its key. */
-  addOutcome(idTimeMs: number, bytes: number): void {
-    this.#countOutcome(idTimeMs, 1, bytes);
+  /** For the batch that changes the outcomes so: the records of spans as they are to be then. They hold no differences. */
+  spanOperations(changes: OutcomeCounts): Operation[] {
+    const spans = this.#areRecorded ? changes.keys() : new Set([...this.#spans.keys(), ...changes.keys()]);
+    return Array.from(spans, (span) => spanOperation(span, this.#after(span, changes)));
   }
 
-  dropOutcome(idTimeMs: number, bytes: number): void {
-    this.#countOutcome(idTimeMs, -1, -bytes);
+  /** A batch that changes the outcomes so, with the `spanOperations` of it, is written. */
+  changeOutcomes(changes: OutcomeCounts): void {
+    for (const span of changes.keys()) {
+      const before = this.#spans.get(span) ?? none;
+      const after = this.#after(span, changes);
+      this.outcomes += after.outcomes - before.outcomes;
+      this.outcomesBytes += after.bytes - before.bytes;
+      if (after.outcomes > 0) this.#spans.set(span, after);
+      else this.#spans.delete(span);
+    }
+    this.#areRecorded = true;
   }
 
-  #countOutcome(idTimeMs: number, count: number, bytes: number): void {
-    this.outcomes += count;
-    this.outcomesBytes += bytes;
-    const span = Math.floor(idTimeMs / limits.keptSpanMs);
-    const left = (this.#spans.get(span) ?? 0) + bytes;
-    if (left > 0) this.#spans.set(span, left);
-    else this.#spans.delete(span);
+  /** Never below nothing, also when a record was lost. */
+  #after(span: number, changes: OutcomeCounts): OutcomeCount {
+    const before = this.#spans.get(span) ?? none;
+    const change = changes.get(span) ?? none;
+    const [outcomes, bytes] = [before.outcomes + change.outcomes, before.bytes + change.bytes];
+    return outcomes > 0 && bytes > 0 ? { outcomes, bytes } : none;
   }
 
   positionWithin(bytesMax: number): number {
@@ -102,23 +123,10 @@ export class Census implements Kept {
     let bytes = 0;
     let since = spans[0]! + 1;
     for (const span of spans) {
-      bytes += this.#spans.get(span)!;
+      bytes += this.#spans.get(span)!.bytes;
       if (bytes > bytesMax) break;
       since = span;
     }
     return since * limits.keptSpanMs;
-  }
-}
-
-/** Counts what a group's batch wrote. */
-export function countWritten(
-  census: Census,
-  group: readonly DecodedEntry[],
-  operations: readonly Operation[],
-): void {
-  for (const { entry, bytes } of group) census.addEntry(entryKeyBytes + bytes.length, entry.logTimeMs);
-  for (const operation of operations) {
-    if (operation.type === 'del' || !isOutcomeKey(operation.key)) continue;
-    census.addOutcome(timeOfOutcomeKey(operation.key), operation.key.length + operation.value.length);
   }
 }

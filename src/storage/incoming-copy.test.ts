@@ -90,6 +90,7 @@ describe('an incoming copy', () => {
     expect(copy.isWhole).toBe(false);
     await copy.finish(from.chunks.length);
     expect(copy.isWhole).toBe(true);
+    expect(disk.records('s').length).toBeGreaterThan(1);
     const reached: number[] = [];
     expect(await copy.replay((position) => reached.push(position))).toEqual(from.store.head);
     expect(reached).toEqual([from.store.head.position]);

@@ -4,7 +4,7 @@ import type { Key } from '../model/keys.js';
 import { limits } from '../model/limits.js';
 import type { LoggedOutcome } from '../model/outcome.js';
 import type { Logger } from '../runtime/runtime.js';
-import { countWritten, type Census } from './census.js';
+import type { Census } from './census.js';
 import { chainHashAt } from './chain-hashes.js';
 import { readEntries } from './entry-reader.js';
 import { evaluate, type GroupEffect } from './evaluate.js';
@@ -28,6 +28,7 @@ import {
 } from './layout.js';
 import { ReadFailed, readError } from './level-errors.js';
 import { openVerified, type Opened } from './open-verified.js';
+import { outcomesWritten } from './outcome-counts.js';
 import { readApplied } from './recovered.js';
 import { RecordCache } from './record-cache.js';
 import { SharedState } from './shared-state.js';
@@ -47,7 +48,7 @@ import {
   type ReplacedHistory,
   type StoreSnapshot,
 } from './store.js';
-import { countDropped, type Dropping } from './trim.js';
+import type { Dropping } from './trim.js';
 import { Trimming } from './trimming.js';
 import { Turns } from './turns.js';
 import { writeBatch, type Operation } from './write-batch.js';
@@ -55,12 +56,6 @@ import { writeBatch, type Operation } from './write-batch.js';
 /** Opens and verifies a keyspace's store. Throws StoreDamaged, or LevelDB's error when it does not open. */
 export async function openKeyspaceStore(openDatabase: OpenDatabase, logger: Logger): Promise<KeyspaceStore> {
   const { database, verified } = await openVerified(openDatabase);
-  return new LevelKeyspaceStore({ openDatabase, logger, database, verified });
-}
-
-/** One whose `kept` does not count the outcomes that are there: for who asks nothing of it, since that takes time. */
-export async function openUncounted(openDatabase: OpenDatabase, logger: Logger): Promise<KeyspaceStore> {
-  const { database, verified } = await openVerified(openDatabase, false);
   return new LevelKeyspaceStore({ openDatabase, logger, database, verified });
 }
 
@@ -153,8 +148,11 @@ class LevelKeyspaceStore implements KeyspaceStore {
     const effect = evaluate(decoded, base);
     for (const outcomes of effect.outcomes) for (const { id } of outcomes) this.#freshIds.note(id);
     const operations = groupOperations(decoded, base, effect, after);
+    const outcomes = outcomesWritten(operations);
+    operations.push(...this.#census.spanOperations(outcomes));
     await this.#write(operations, after, effect.changes);
-    countWritten(this.#census, decoded, operations);
+    this.#census.addEntries(decoded);
+    this.#census.changeOutcomes(outcomes);
     const applied = decoded.map((one, i) => ({ ...one, outcomes: effect.outcomes[i]! }));
     this.#notify(applied);
     return applied;
@@ -307,11 +305,11 @@ class LevelKeyspaceStore implements KeyspaceStore {
       if (database !== this.#database) return false;
       const { oldestPosition, hashBeforeOldest } = dropping;
       const after: HeadRecord = { head: this.#state.head, oldestPosition, hashBeforeOldest };
-      await this.#write(
-        [...dropping.operations, { type: 'put', key: headKey, value: encodeHead(after) }],
-        after,
-      );
-      countDropped(this.#census, dropping);
+      const counts = this.#census.spanOperations(dropping.outcomes);
+      const isAt: Operation = { type: 'put', key: headKey, value: encodeHead(after) };
+      await this.#write([...dropping.operations, ...counts, isAt], after);
+      this.#census.dropEntries(oldestPosition - dropping.from, dropping.entriesBytes);
+      this.#census.changeOutcomes(dropping.outcomes);
       return true;
     });
   }

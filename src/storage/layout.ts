@@ -21,6 +21,8 @@ const prefixes = {
   meta: 'm',
   outcome: 'o',
   expiry: 'x',
+  /** How many outcomes there are, by the time of their ids. */
+  span: 's',
   /** Only in a copy that is being brought in: what came in one chunk, and entries that follow the copy. */
   chunk: 'c',
   beside: 'b',
@@ -50,7 +52,7 @@ export function entryKey(position: number): Buffer {
 }
 
 /** The key of a record that is found by a number ≥ 0; they lie in its order. */
-export function numberedKey(of: 'entry' | 'hashes' | 'chunk' | 'beside', number: number): Buffer {
+export function numberedKey(of: 'entry' | 'hashes' | 'span' | 'chunk' | 'beside', number: number): Buffer {
   return new ByteWriter(entryKeyBytes).rawLatin1(prefixes[of]).u64(number).finish();
 }
 

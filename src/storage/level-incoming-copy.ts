@@ -19,6 +19,7 @@ import {
   replacedKey,
 } from './layout.js';
 import { openError, readError } from './level-errors.js';
+import { spanOperation, type OutcomeCounts } from './outcome-counts.js';
 import { chunkHash } from './packed-rows.js';
 import { replayBeside } from './replay.js';
 import { isCopied } from './rows.js';
@@ -184,9 +185,9 @@ class LevelIncomingCopy implements IncomingCopy {
       await flushToTables(this.#database);
       await this.#database.close();
       this.#database = await openDatabase(this.#open);
-      await verifyRows(this.#database, chunks);
+      const outcomes = await verifyRows(this.#database, chunks);
       await this.#expectEntries();
-      await this.#write(this.#head(), writeBatch);
+      await this.#write(this.#head(outcomes), writeBatch);
       this.#isWhole = true;
       const { rows, bytes } = this.#progress;
       this.#logger.info({ chunks, rows, bytes }, 'an incoming copy is whole and verified');
@@ -200,7 +201,7 @@ class LevelIncomingCopy implements IncomingCopy {
     throw new StoreDamaged(`entry ${end.position + 1} beside the copy is missing`);
   }
 
-  #head(): Operation[] {
+  #head(outcomes: OutcomeCounts): Operation[] {
     const { head, replaced } = this.origin;
     return [
       { type: 'put', key: formatKey, value: encodeFormat() },
@@ -208,6 +209,7 @@ class LevelIncomingCopy implements IncomingCopy {
       ...(replaced.length === 0
         ? []
         : [{ type: 'put', key: replacedKey, value: encodeReplaced(replaced) } as const]),
+      ...Array.from(outcomes, ([span, count]) => spanOperation(span, count)),
     ];
   }
 

@@ -59,7 +59,20 @@ describe('a new history', () => {
     expect(store.chainHashAt(0)).toEqual(head.chainHash);
     expect(store.chainHashAt(100)).toBeUndefined();
     const kinds = new Set(disk.keys().map((at) => at.toString('latin1', 0, 1)));
-    expect([...kinds]).toEqual(['d', 'm', 'o']);
+    expect([...kinds]).toEqual(['d', 'm', 'o', 's']);
+  });
+
+  it('counts the outcomes as the one before, also when that had no records of their counts', async () => {
+    for (const isCounted of [true, false]) {
+      const { disk } = await old();
+      const { outcomes, outcomesBytes } = (await reopen(disk)).kept;
+      expect(outcomes).toBe(201);
+      const records = disk.records('s');
+      if (!isCounted) for (const [at] of records) disk.overwrite(Buffer.from(at, 'latin1'), undefined);
+      await begin(disk);
+      expect(disk.records('s')).toEqual(records);
+      expect((await reopen(disk)).kept).toMatchObject({ outcomes, outcomesBytes });
+    }
   });
 
   it('goes on with entries of its own, and is verified at the next start', async () => {

@@ -9,6 +9,7 @@ import { readError } from './level-errors.js';
 import { openVerified } from './open-verified.js';
 import { ApplyFailed, type Database, type Head, type OpenDatabase, type ReplacedHistory } from './store.js';
 import type { Verified } from './verify.js';
+import type { Operation } from './write-batch.js';
 
 /** What the new history is to be. */
 export interface NewHistory {
@@ -37,13 +38,14 @@ export async function beginNewHistory(
   history: NewHistory,
   logger: Logger,
 ): Promise<Head> {
-  const { database, verified } = await openVerified(openDatabase, false);
+  const { database, verified } = await openVerified(openDatabase);
   try {
     if (verified.head.keyspaceId === history.keyspaceId) return verified.head;
     const head = headOf(history, verified.head);
     // An entry may only be dropped when its batch has left LevelDB's log.
     await flushToTables(database);
-    await rewrite(database, replacedBy(history, verified), head);
+    const counts = verified.census.spanOperations(new Map());
+    await rewrite(database, [...beginning(replacedBy(history, verified), head), ...counts]);
     await compactRange(database, everything('entry').gte, everything('hashes').lt);
     const { keyspaceId, position, seqno: lastSeqno } = verified.head;
     logger.warn({ replaced: keyspaceId, position, seqno: lastSeqno, head }, 'a new history has begun');
@@ -52,7 +54,7 @@ export async function beginNewHistory(
   } finally {
     await database.close();
   }
-  const reopened = await openVerified(openDatabase, false);
+  const reopened = await openVerified(openDatabase);
   await reopened.database.close();
   return reopened.verified.head;
 }
@@ -82,7 +84,16 @@ function replacedBy({ alsoReplaced = [] }: NewHistory, { head, replaced }: Verif
   return [...new Map(all.map((one) => [one.keyspaceId, one])).values()];
 }
 
-async function rewrite(database: Database, histories: readonly ReplacedHistory[], head: Head): Promise<void> {
+function beginning(histories: readonly ReplacedHistory[], head: Head): Operation[] {
+  return [
+    { type: 'del', key: electionKey },
+    { type: 'put', key: replacedKey, value: encodeReplaced(histories) },
+    { type: 'put', key: headKey, value: encodeHead(withoutEntries(head)) },
+  ];
+}
+
+/** One batch drops entries and chain hashes too. */
+async function rewrite(database: Database, operations: readonly Operation[]): Promise<void> {
   const batch = database.batch();
   try {
     for (const kind of ['entry', 'hashes'] as const) {
@@ -95,9 +106,10 @@ async function rewrite(database: Database, histories: readonly ReplacedHistory[]
         await keys.close();
       }
     }
-    batch.del(electionKey);
-    batch.put(replacedKey, encodeReplaced(histories));
-    batch.put(headKey, encodeHead(withoutEntries(head)));
+    for (const operation of operations) {
+      if (operation.type === 'put') batch.put(operation.key, operation.value);
+      else batch.del(operation.key);
+    }
     await written(batch);
   } finally {
     await batch.close();

@@ -8,7 +8,7 @@ export interface Opened {
 }
 
 /** Opens and verifies; closes again what is not to be served. Throws StoreDamaged, or what opening throws. */
-export async function openVerified(openDatabase: OpenDatabase, counting = true): Promise<Opened> {
+export async function openVerified(openDatabase: OpenDatabase): Promise<Opened> {
   let database: Database;
   try {
     database = await openDatabase();
@@ -16,7 +16,7 @@ export async function openVerified(openDatabase: OpenDatabase, counting = true):
     throw openError(error);
   }
   try {
-    return { database, verified: await verifyDatabase(database, counting) };
+    return { database, verified: await verifyDatabase(database) };
   } catch (error) {
     await database.close().catch(() => undefined);
     throw error;

@@ -2,7 +2,7 @@ import { limits } from '../model/limits.js';
 import type { Logger } from '../runtime/runtime.js';
 import type { OpenIncoming } from './incoming-copy.js';
 import { originKey } from './incoming-layout.js';
-import { openUncounted } from './keyspace-store.js';
+import { openKeyspaceStore } from './keyspace-store.js';
 import { everything, numberedKey } from './layout.js';
 import { recordPages } from './record-pages.js';
 import type { Database, Head, KeyspaceStore } from './store.js';
@@ -21,7 +21,7 @@ export async function replayBeside(
   onProgress: (position: number) => void,
 ): Promise<Head> {
   let database: Database | undefined;
-  const store = await openUncounted(async () => (database = await open()), logger);
+  const store = await openKeyspaceStore(async () => (database = await open()), logger);
   try {
     await applyBeside(database!, store, onProgress);
     await dropBeside(database!);

@@ -29,6 +29,9 @@ async function expectCounted(store: KeyspaceStore, disk: FaultyDisk): Promise<vo
   const { oldestPosition, entriesBytes, outcomes, outcomesBytes } = again.kept;
   expect(store.kept).toMatchObject({ oldestPosition, entriesBytes, outcomes, outcomesBytes });
   expect(oldestPosition).toBe(store.oldestPosition);
+  const rows = disk.records('o');
+  expect(outcomes).toBe(rows.length);
+  expect(outcomesBytes).toBe(rows.reduce((bytes, [at, value]) => bytes + at.length + value.length, 0));
 }
 
 describe('trim', () => {

@@ -1,7 +1,7 @@
 import { verifyEntryBytes } from '../model/entry.js';
-import type { Census } from './census.js';
 import { forgetHashes, hashRows } from './chain-hashes.js';
-import { entryKey, everything, numberOfKey, outcomeKeyFloor, timeOfOutcomeKey } from './layout.js';
+import { entryKey, everything, numberOfKey, outcomeKeyFloor } from './layout.js';
+import { countOutcome, type OutcomeCount, type OutcomeCounts } from './outcome-counts.js';
 import { recordPages } from './record-pages.js';
 import type { SharedState } from './shared-state.js';
 import { StoreDamaged } from './store.js';
@@ -22,7 +22,8 @@ export interface Dropping {
   readonly hashBeforeOldest: Buffer;
   /** Of keys and values. */
   readonly entriesBytes: number;
-  readonly outcomes: readonly { readonly idTimeMs: number; readonly bytes: number }[];
+  /** How it changes the counts: none is above 0. */
+  readonly outcomes: OutcomeCounts;
 }
 
 /** Drops entries from the oldest on, below `upTo`, as many as one batch takes. Their chain hashes stay. */
@@ -55,7 +56,14 @@ export async function dropEntries(state: SharedState, upTo: number): Promise<Dro
     operations.push({ type: 'put', key, value });
   }
   operations.push(...(await forgetHashes(state, oldestPosition)));
-  return { operations, from, oldestPosition, hashBeforeOldest: hashes.at(-1)!, entriesBytes, outcomes: [] };
+  return {
+    operations,
+    from,
+    oldestPosition,
+    hashBeforeOldest: hashes.at(-1)!,
+    entriesBytes,
+    outcomes: new Map(),
+  };
 }
 
 /** Drops outcomes of ids below the id floor and `beforeMs`, as many as one batch takes. */
@@ -67,21 +75,13 @@ export async function dropOutcomes(state: SharedState, beforeMs: number): Promis
     snapshot,
   };
   const operations: Operation[] = [];
-  const outcomes: { idTimeMs: number; bytes: number }[] = [];
+  const outcomes = new Map<number, OutcomeCount>();
   reading: for await (const page of recordPages(database, range, readBytes)) {
     for (const [key, value] of page) {
       if (operations.length === batchOutcomesMax) break reading;
       operations.push({ type: 'del', key });
-      outcomes.push({ idTimeMs: timeOfOutcomeKey(key), bytes: key.length + value.length });
+      countOutcome(outcomes, key, value, -1);
     }
   }
   return { operations, from: oldestPosition, oldestPosition, hashBeforeOldest, entriesBytes: 0, outcomes };
-}
-
-export function countDropped(
-  census: Census,
-  { from, oldestPosition, entriesBytes, outcomes }: Dropping,
-): void {
-  census.dropEntries(oldestPosition - from, entriesBytes);
-  for (const { idTimeMs, bytes } of outcomes) census.dropOutcome(idTimeMs, bytes);
 }

@@ -67,7 +67,7 @@ export class Trimming {
         if (dropping === undefined || dropping.operations.length === 0) return false;
         if (!(await this.#store.drop(dropping, state))) return false;
         this.#entriesBytes += dropping.entriesBytes;
-        for (const { bytes } of dropping.outcomes) this.#outcomesBytes += bytes;
+        for (const { bytes } of dropping.outcomes.values()) this.#outcomesBytes -= bytes;
         return true;
       });
       if (!goesOn) return;

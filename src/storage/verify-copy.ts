@@ -1,7 +1,8 @@
 import { entryHash, verifyEntryBytes } from '../model/entry.js';
 import { MalformedBytes } from '../model/bytes.js';
 import { decodeChunk, type ChunkRecord } from './incoming-layout.js';
-import { everything, numberOfKey } from './layout.js';
+import { everything, isOutcomeKey, numberOfKey } from './layout.js';
+import { countOutcome, type OutcomeCount, type OutcomeCounts } from './outcome-counts.js';
 import { chunkHash } from './packed-rows.js';
 import { recordPages } from './record-pages.js';
 import { rowPages } from './rows.js';
@@ -26,18 +27,24 @@ export async function* chunkRecords(database: Database): AsyncGenerator<ChunkRec
   }
 }
 
-/** Reads every row back: each chunk has to be there, whole, and nothing between and after them. Throws StoreDamaged. */
-export async function verifyRows(database: Database, chunks: number): Promise<void> {
+/**
+ * Reads every row back: each chunk has to be there, whole, and nothing between and after them. Resolves to how many outcomes
+ * there are. Throws StoreDamaged.
+ */
+export async function verifyRows(database: Database, chunks: number): Promise<OutcomeCounts> {
   const rows = new RowQueue(database);
+  const outcomes = new Map<number, OutcomeCount>();
   let last = 0;
   for await (const chunk of chunkRecords(database)) {
     const found = await rows.take(chunk.rows);
     const isWhole = found.at(-1)?.key.equals(chunk.lastKey) === true && chunkHash(found).equals(chunk.hash);
     if (!isWhole) throw new StoreDamaged(`the rows of chunk ${chunk.number} are not those that came`);
+    for (const { key, value } of found) if (isOutcomeKey(key)) countOutcome(outcomes, key, value);
     last = chunk.number;
   }
   if (last !== chunks) throw new StoreDamaged(`the copy has ${last} chunks, not ${chunks}`);
   if ((await rows.take(1)).length > 0) throw new StoreDamaged('the copy has rows that came in no chunk');
+  return outcomes;
 }
 
 type Page = readonly [Buffer, Buffer][];

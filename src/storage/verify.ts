@@ -27,7 +27,7 @@ import {
   type HeadRecord,
 } from './layout.js';
 import { readError } from './level-errors.js';
-import { recordPages } from './record-pages.js';
+import { readOutcomeCounts } from './outcome-counts.js';
 import { StoreDamaged, type Condemned, type Database, type ReplacedHistory } from './store.js';
 import { writeBatch } from './write-batch.js';
 
@@ -54,9 +54,9 @@ function nothing(): Verified {
  * Reads where a store stands and verifies what LevelDB does not: that the kept entries are dense, chained and whole up to
  * the head, and that the head is theirs. Data and outcomes came in the same batches as the entries, so a lost batch shows
  * as a missing entry; each is checksummed by itself and verified when read. A new database gets its format record.
- * Without `counting` the census knows nothing of the outcomes. Throws StoreDamaged with what is wrong and at which position.
+ * Throws StoreDamaged with what is wrong and at which position.
  */
-export async function verifyDatabase(database: Database, counting = true): Promise<Verified> {
+export async function verifyDatabase(database: Database): Promise<Verified> {
   try {
     const format = await database.get(formatKey);
     if (format === undefined) {
@@ -71,9 +71,9 @@ export async function verifyDatabase(database: Database, counting = true): Promi
       return nothing();
     }
     const stored = decodeHead(record);
-    const census = new Census(stored.oldestPosition);
+    const { counts, areRecorded } = await readOutcomeCounts(database);
+    const census = new Census(stored.oldestPosition, counts, areRecorded);
     await verifyEntries(database, stored, census);
-    if (counting) await countOutcomes(database, census);
     const election = await database.get(electionKey);
     const condemned = await database.get(condemnedKey);
     const replaced = await database.get(replacedKey);
@@ -101,13 +101,6 @@ async function expectNothingElse(database: Database): Promise<void> {
     if (!key.equals(formatKey)) {
       throw new StoreDamaged('the format or head record is missing, but other records are there');
     }
-  }
-}
-
-/** Their bytes too, so that it has to read them; their seals are verified when each is read for itself. */
-async function countOutcomes(database: Database, census: Census): Promise<void> {
-  for await (const page of recordPages(database, everything('outcome'))) {
-    for (const [key, value] of page) census.addOutcome(timeOfOutcomeKey(key), key.length + value.length);
   }
 }
 
