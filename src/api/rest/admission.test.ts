@@ -123,6 +123,30 @@ describe('requests under way', () => {
     await underWay(0);
   });
 
+  it('that were pipelined behind another hold no place either when their client has gone', async () => {
+    await start({});
+    const socket = await open();
+    socket.write(`PUT ${key} HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx`.repeat(3));
+    socket.write(`GET /v1/keyspaces/default/changes HTTP/1.1\r\nHost: a\r\n\r\n`);
+    await underWay(3);
+    await eventually(() => http.node.default.feeds.length === 1);
+    socket.destroy();
+    await underWay(0);
+    await eventually(() => http.node.default.feeds.every(({ closed }) => closed));
+    release();
+    expect((await write()).status).toBe(200);
+    await underWay(0);
+  });
+
+  it('have a bound whatever the key is called', async () => {
+    await start({ httpRequestsMax: 1 });
+    const taken = http.sendRaw('PUT', `${key}/changes`, Buffer.from('x'), { 'content-length': '1' });
+    await underWay(1);
+    expect((await write()).status).toBe(503);
+    release();
+    expect((await taken).status).toBe(200);
+  });
+
   it('have a bound in bytes, as announced; what would be refused as too large counts as much as is taken', async () => {
     await start({ httpBodiesBytesMax: 1000 });
     const taken = write({}, 'x'.repeat(600));

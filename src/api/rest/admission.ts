@@ -31,7 +31,7 @@ const probes = /^\/(livez|readyz|metrics|openapi\.json|v1\/cluster|v1\/keyspaces
 /** A path that names a transaction; what is known of it is not looked up for a refusal. */
 const namesTransaction = /^[^?]*\/transactions\/[^?]/;
 /** It stays open for as long as its client likes, and has a bound of its own (feedsMax). */
-const feed = /^[^?]*\/changes(\?|$)/;
+const feed = /^\/v1\/keyspaces\/[^/?]+\/changes(\?|$)/;
 
 /** Requests that begin what ends in a COMMIT. */
 const begins = /^\/v1\/keyspaces\/([a-z0-9-]+)\/(?:keys\/|transact(?:ions)?(?:\?|$))/;
@@ -102,7 +102,7 @@ export class Admission {
     if (bytes > 0 && this.#bodiesBytes + bytes > bounds.httpBodiesBytesMax)
       return this.#refuse.answer('bodies', request, response);
     if (this.#isShed(request)) return this.#refuse.answer('commits', request, response);
-    if (feed.test(url)) return false;
+    if (request.method === 'GET' && feed.test(url)) return false;
     this.#requests += 1;
     this.#bodiesBytes += bytes;
     response.once('close', () => {
@@ -128,12 +128,44 @@ export function admit(
 ): void {
   const listeners = app.server.listeners('request') as RequestListener[];
   app.server.removeAllListeners('request');
-  app.server.on('connection', (socket: Socket) => admission.onConnection(socket));
+  const connections = new Connections();
+  app.server.on('connection', (socket: Socket) => {
+    admission.onConnection(socket);
+    connections.add(socket);
+  });
   app.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     if (admission.refusesConnection(request, response)) return;
     if (answersFirst(request, response) || admission.refusesRequest(request, response)) return;
+    connections.watch(response, request.socket);
     for (const listener of listeners) listener.call(app.server, request, response);
   });
+}
+
+/**
+ * Tells the end of a connection to every response on it. Node tells the one whose turn it is, and never those of requests
+ * that were pipelined behind it: what is held until a response closes would be held for ever.
+ */
+class Connections {
+  readonly #open = new WeakMap<Socket, Set<ServerResponse>>();
+
+  add(socket: Socket): void {
+    const responses = new Set<ServerResponse>();
+    this.#open.set(socket, responses);
+    socket.once('close', () => {
+      for (const response of [...responses]) {
+        if (response.socket !== null) continue;
+        response.destroy();
+        response.emit('close');
+      }
+    });
+  }
+
+  watch(response: ServerResponse, socket: Socket): void {
+    const responses = this.#open.get(socket);
+    if (responses === undefined) return;
+    responses.add(response);
+    response.once('close', () => responses.delete(response));
+  }
 }
 
 /** As much as may be taken of it: the framework refuses what is longer. */
