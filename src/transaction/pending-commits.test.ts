@@ -360,4 +360,16 @@ describe('commits that wait too long', () => {
     node.commits.onServing();
     expect(node.commits.overdue).toBe(false);
   });
+
+  it('shed no load while there is no sequencer: that is another refusal, and reads go on', async () => {
+    const node = new Node();
+    node.submit(id(1));
+    node.time.advance(limits.commitWaitMsMax + 1);
+    expect(node.commits.sheds()).toBe(true);
+    node.link.serving = false;
+    expect(node.commits.sheds()).toBe(false);
+    const refused = node.submit(id(2));
+    await nextTurn();
+    expect(refused.settled).toMatchObject({ kind: 'refused', code: 'SEQUENCER_UNAVAILABLE' });
+  });
 });

@@ -85,9 +85,9 @@ export class PendingCommits implements LinkListener {
     return oldest !== undefined && this.#runtime.clock.monotonicMs() - oldest.sentMs > limits.commitWaitMsMax;
   }
 
-  /** Whether a new submission, of so many bytes, would be refused. */
+  /** Whether a new submission, of so many bytes, would be refused as OVERLOADED. */
   sheds(bytes = 0): boolean {
-    return this.overdue || this.#queue.isFull(bytes);
+    return this.#link.serving && (this.overdue || this.#queue.isFull(bytes));
   }
 
   /** Resolves when the outcome is known; a caller that will not wait so long leaves it behind. */
