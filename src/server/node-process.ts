@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { nonceBytes } from '../model/entry.js';
+import { limits } from '../model/limits.js';
 import { mintKeyspaceId, type KeyspaceName } from '../model/ids.js';
 import { addGrpcApi } from '../api/grpc/server.js';
 import { createHttpServer } from '../api/rest/server.js';
@@ -80,7 +81,8 @@ export async function startNode({ cluster, node, logger }: StartOptions): Promis
   const grpc = addGrpcApi(transport, { node: meridian, runtime, tokens: node.tokens });
   try {
     await meridian.start();
-    await server.listen({ host: node.http.listen.host, port: node.http.listen.port });
+    // A queue of connections that overflows resets them: who connects too many at once is to be told, too.
+    await server.listen({ ...node.http.listen, backlog: limits.httpConnectionsMax });
   } catch (error) {
     // What stopping then meets is of no interest beside the reason.
     await Promise.all([server.close(), grpc.finish()]).catch(() => undefined);
