@@ -21,6 +21,15 @@ vi.mock('../../src/transaction/changes/commit-changes.js', async (original) =>
 vi.mock('../../src/client/outcomes.js', async (original) =>
   (await import('./planted/modules.js')).divertOutcomes(await original()),
 );
+vi.mock('../../src/sequencer/history-guard.js', async (original) =>
+  (await import('./planted/modules.js')).divertHistoryGuard(await original()),
+);
+vi.mock('../../src/storage/trim.js', async (original) =>
+  (await import('./planted/modules.js')).divertTrim(await original()),
+);
+vi.mock('../../src/storage/verify-copy.js', async (original) =>
+  (await import('./planted/modules.js')).divertVerifyCopy(await original()),
+);
 
 /** All of them are green without the bug (seeds.test.ts). */
 const seedsMax = 100;

@@ -30,6 +30,16 @@ import {
   ignoringSnapshots,
   losingRecords,
 } from './databases.js';
+import {
+  followingOverTrimmedEntries,
+  forgettingTooEarly,
+  givingNoOutcomes,
+  keepingNothingAside,
+  leadingWithAShorterLog,
+  losingTheLastChunk,
+  servingUnverifiedCopies,
+  trimmingNothing,
+} from './copies.js';
 import { doomingAtCommit, judgingIdsByTheClock, withoutOrderInTheIndex } from './judging.js';
 import { divert, followingAnything } from './modules.js';
 
@@ -250,10 +260,32 @@ const clients: readonly PlantedBug[] = [
   bug('a feed shows what was added to a counter', / showed .* where the log has /, () => feedsOfOperands()),
 ];
 
+const copies: readonly PlantedBug[] = [
+  bug('the last chunk of a copy is lost', / differs at mark /, () => losingTheLastChunk()),
+  bug('a copy comes without its outcomes', / differs at mark | says of .* unknown, the log /, () =>
+    givingNoOutcomes(),
+  ),
+  bug('who lags goes on over entries that were trimmed', / differs at mark |the regions differ/, () =>
+    followingOverTrimmedEntries(),
+  ),
+  bug('a home leads with a shorter log', / of another history than the log's| differs at position /, () =>
+    leadingWithAShorterLog(),
+  ),
+  bug('a copy is served before it is verified', / differs at mark /, () => servingUnverifiedCopies()),
+  bug(
+    'outcomes above the id floor are forgotten',
+    / differs at mark | says of .* unknown, the log | has two outcomes/,
+    () => forgettingTooEarly(12_000),
+  ),
+  bug('entries are never trimmed', / keeps \d+ bytes of entries /, () => trimmingNothing()),
+  bug('a copy that was given up is removed', / was removed that /, () => keepingNothingAside),
+];
+
 export const plantedBugs: readonly PlantedBug[] = [
   ...certifying,
   ...reading,
   ...outcomes,
   ...storing,
   ...clients,
+  ...copies,
 ];

@@ -3,7 +3,7 @@ import type { Database, OpenDatabase } from '../../../src/storage/store.js';
 import type { StoredOperation } from '../../support/faulty-database.js';
 import type { WrapPlace } from '../world/sim-node.js';
 
-type Wrap = (open: OpenDatabase) => OpenDatabase;
+export type Wrap = (open: OpenDatabase) => OpenDatabase;
 
 /** Every database of a keyspace at a node, the current one and the incoming copy. */
 export function databases(wrap: Wrap): WrapPlace {
@@ -89,10 +89,10 @@ export const keepingOutcomesToTheFloor: Wrap = (open) => async () => {
   });
 };
 
-/** Of all records one in a hundred is not written. */
-export function losingRecords(): Wrap {
+/** Of all records one in so many is not written. */
+export function losingRecords(oneIn = 100): Wrap {
   let records = 0;
-  const isLost = ({ key }: StoredOperation): boolean => isKind('d', key) && ++records % 100 === 0;
+  const isLost = ({ key }: StoredOperation): boolean => isKind('d', key) && ++records % oneIn === 0;
   return writing(({ operations, through }) => through(operations.filter((one) => !isLost(one))));
 }
 

@@ -4,6 +4,9 @@ import { seqno, type TransactionId } from '../../../src/model/ids.js';
 import type * as Barrier from '../../../src/sequencer/barrier.js';
 import type * as Batch from '../../../src/sequencer/batch.js';
 import type * as Follow from '../../../src/storage/follow.js';
+import type * as HistoryGuard from '../../../src/sequencer/history-guard.js';
+import type * as Trim from '../../../src/storage/trim.js';
+import type * as VerifyCopy from '../../../src/storage/verify-copy.js';
 import type * as TransactionIds from '../../../src/model/transaction-id.js';
 import type * as Changes from '../../../src/transaction/changes/commit-changes.js';
 
@@ -17,6 +20,9 @@ interface Ways {
   readonly onBatch?: (context: Batch.BatchContext | undefined) => void;
   readonly changesIn?: (real: typeof Changes.changesIn) => typeof Changes.changesIn;
   readonly settleOutcome?: (real: typeof Outcomes.settleOutcome) => typeof Outcomes.settleOutcome;
+  readonly disagreement?: (real: typeof HistoryGuard.disagreement) => typeof HistoryGuard.disagreement;
+  readonly dropOutcomes?: (real: typeof Trim.dropOutcomes) => typeof Trim.dropOutcomes;
+  readonly verifyRows?: (real: typeof VerifyCopy.verifyRows) => typeof VerifyCopy.verifyRows;
   readonly transactionTimeMs?: (real: (id: TransactionId) => number) => (id: TransactionId) => number;
 }
 
@@ -64,6 +70,22 @@ export const divertOutcomes = (real: typeof Outcomes): typeof Outcomes => ({
 export const divertTransactionIds = (real: typeof TransactionIds): typeof TransactionIds => ({
   ...real,
   transactionTimeMs: (id) => (ways.transactionTimeMs?.(real.transactionTimeMs) ?? real.transactionTimeMs)(id),
+});
+
+export const divertHistoryGuard = (real: typeof HistoryGuard): typeof HistoryGuard => ({
+  disagreement: (node, hello, history) =>
+    (ways.disagreement?.(real.disagreement) ?? real.disagreement)(node, hello, history),
+});
+
+export const divertTrim = (real: typeof Trim): typeof Trim => ({
+  ...real,
+  dropOutcomes: (state, beforeMs) =>
+    (ways.dropOutcomes?.(real.dropOutcomes) ?? real.dropOutcomes)(state, beforeMs),
+});
+
+export const divertVerifyCopy = (real: typeof VerifyCopy): typeof VerifyCopy => ({
+  ...real,
+  verifyRows: (database, chunks) => (ways.verifyRows?.(real.verifyRows) ?? real.verifyRows)(database, chunks),
 });
 
 /** Takes entries one by one without asking whether they follow. */
