@@ -2,12 +2,11 @@ import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../../test/support/eventually.js';
 import { createBadInputs } from '../../../test/support/grpc-bad-input.js';
-import { FakeNode } from '../../../test/support/http-fake-node.js';
+import { FakeNode, fakeHistory } from '../../../test/support/http-fake-node.js';
 import { reflected } from '../../../test/support/public-api-reflection.js';
 import { catalogue, fail, type Result } from '../../model/errors.js';
 import { nodeId, seqno } from '../../model/ids.js';
 import { gtid } from '../../model/gtid.js';
-import { fakeHistory } from '../../../test/support/http-fake-node.js';
 import { firstKey, type Key } from '../../model/keys.js';
 import { limits } from '../../model/limits.js';
 import { silentLogger } from '../../runtime/runtime.js';
