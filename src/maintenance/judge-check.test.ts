@@ -2,11 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { nodeId, type NodeId } from '../model/ids.js';
 import { judgeCheck } from './judge-check.js';
 
-const [home, east, west] = ['home', 'east', 'west'].map((name) => nodeId(name)) as [NodeId, NodeId, NodeId];
+const all = ['home', 'east', 'west', 'north', 'south'].map((name) => nodeId(name));
+const [home, east, west] = all as [NodeId, NodeId, NodeId];
 
-/** `hashes`: home's, east's, west's; undefined: not reported. As `self` judges. */
+/** `hashes`: home's, east's, west's and so on; undefined: not reported. As `self` judges. */
 const judge = (self: NodeId, hashes: readonly (string | undefined)[], isOver = false) => {
-  const nodes = [home, east, west].slice(0, hashes.length);
+  const nodes = all.slice(0, hashes.length);
   const reported = nodes.flatMap((node, i) => (hashes[i] === undefined ? [] : [[node, hashes[i]] as const]));
   return judgeCheck({ self, home, nodes, hashes: new Map(reported), isOver });
 };
@@ -40,6 +41,20 @@ describe('a consistency check', () => {
       verdict: 'differs',
       isWrongHere: false,
     });
+  });
+
+  it('stops nobody on the word of a few: nodes that did not report in time may agree with the others', () => {
+    for (const late of [[undefined], [undefined, undefined]])
+      expect(judge(home, ['a', 'b', 'b', ...late], true)).toMatchObject({
+        verdict: 'differs',
+        isWrongHere: false,
+      });
+    expect(judge(home, ['a', 'b', 'b', 'b', undefined])).toMatchObject({
+      verdict: 'differs',
+      isWrongHere: true,
+    });
+    expect(judge(east, ['a', 'b', 'a', 'a'])).toMatchObject({ verdict: 'differs', isWrongHere: true });
+    expect(judge(east, ['a', 'b', 'b', 'a'])).toMatchObject({ verdict: 'differs', isWrongHere: false });
   });
 
   it('goes by the home where there are two nodes', () => {

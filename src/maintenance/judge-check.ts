@@ -21,7 +21,7 @@ export interface Judgement {
 }
 
 /**
- * Who differs from a strict majority is wrong: of all nodes, or, when the time is over, of those that reported. Of a
+ * Who differs from a strict majority of all nodes is wrong; one that has not reported may yet agree with anybody. Of a
  * keyspace's two nodes it is the one that differs from the home, whose copy is the log. Where there is no majority
  * nobody stops, and the operator decides.
  */
@@ -58,12 +58,8 @@ function groupsOf({ nodes, hashes }: CheckReports): Group[] {
   return groups.sort((a, b) => b.of.length - a.of.length);
 }
 
-function rightHash(
-  { nodes, home, hashes, isOver }: CheckReports,
-  groups: readonly Group[],
-): string | undefined {
+function rightHash({ nodes, home, hashes }: CheckReports, groups: readonly Group[]): string | undefined {
   if (nodes.length === 2) return hashes.get(home);
   const [largest] = groups;
-  const voters = isOver ? hashes.size : nodes.length;
-  return largest !== undefined && largest.of.length * 2 > voters ? largest.hash : undefined;
+  return largest !== undefined && largest.of.length * 2 > nodes.length ? largest.hash : undefined;
 }
