@@ -30,7 +30,7 @@ export interface NodeKeyspace {
   readonly note?: HeadNote;
 }
 
-type OfEachLife = 'store' | 'seen' | 'joined' | 'takeSnapshot' | keyof NodeKeyspace;
+type OfEachLife = 'store' | 'seen' | 'suspicion' | 'joined' | 'takeSnapshot' | keyof NodeKeyspace;
 
 export interface HostOptions extends Omit<KeyspaceNodeOptions, OfEachLife> {
   readonly keyspace: NodeKeyspace;
@@ -326,6 +326,7 @@ export class KeyspaceHost {
         store,
         compare: suspicion === undefined ? compare : 'all',
         seen: this.#seen,
+        suspicion,
         joined,
         takeSnapshot: (why, history) => {
           const order = { why, ordered: false, history };

@@ -45,6 +45,8 @@ export interface KeyspaceNodeOptions {
   readonly told: () => readonly ToldByNode[];
   /** What was seen of the log before this life of the keyspace. */
   readonly seen: SeenLog;
+  /** Why the store is not trusted to be the newest that this node had, or undefined. */
+  readonly suspicion: string | undefined;
   /** How this node came to its copy, when it was by a transfer. */
   readonly joined: JoinStatus | undefined;
   /** Entries alone do not bring this node up to its source. */
@@ -225,9 +227,17 @@ export class KeyspaceNode {
         return { state: 'joining', detail: following.detail };
       return { state: following.kind, detail: following.kind === 'synced' ? undefined : following.detail };
     }
-    if (store.head.position < 0)
-      return { state: 'no-history', detail: 'no history: run meridian init on this node' };
+    if (store.head.position < 0) return { state: 'no-history', detail: this.#noHistory() };
     return { state: 'synced', detail: undefined };
+  }
+
+  /** What to do at a home without a history: one that was lost must not be begun a second time. */
+  #noHistory(): string {
+    const { name, told, suspicion } = this.#options;
+    const holder = told().find(({ keyspaceId }) => keyspaceId !== undefined);
+    if (holder === undefined && suspicion === undefined) return 'no history: run meridian init on this node';
+    const why = holder === undefined ? suspicion : `${holder.node} holds the history ${holder.keyspaceId}`;
+    return `this store has no history, and ${why}: run meridian recover ${name}`;
   }
 
   #notServing(): Failure | undefined {

@@ -154,7 +154,9 @@ async function initOne(
   try {
     const suspicion = await new HeadNote(notePath(node, keyspace)).suspicion(store.head, store.replaced);
     if (suspicion !== undefined)
-      throw new Error(`${keyspace}: ${suspicion}; a new history is not begun over it`);
+      throw new Error(
+        `${keyspace}: ${suspicion}; a new history is not begun over it: start the node and run meridian recover ${keyspace}`,
+      );
     const { keyspaceId } = store.head;
     if (keyspaceId !== undefined) return { keyspace, uuid: keyspaceId, created: false };
     const uuid = mintKeyspaceId(runtime.random.bytes(16));

@@ -60,7 +60,13 @@ describe('a home that lost its store', () => {
     cluster.network.drop('home', 'west', 'entries');
     cluster.replaceDisk('home');
     await cluster.startNode('home');
-    expect(cluster.status('home')).toMatchObject({ state: 'no-history', writable: false });
+    await eventually(() =>
+      expect(cluster.status('home')).toMatchObject({
+        state: 'no-history',
+        writable: false,
+        detail: expect.stringMatching(/holds the history .*meridian recover/),
+      }),
+    );
 
     const { uuid, seqnoBase, uuidBefore, source, unproven, seqno } = await recovered();
     expect({ uuidBefore, source, seqno, unproven, seqnoBase }).toEqual({
