@@ -82,10 +82,11 @@ export class Copies {
   }
 
   /** More than it may, for longer than trimming takes. */
-  #keeps({ time, upkeep }: World, { id }: SimNode, { name, kept }: KeyspaceStatus): string[] {
+  #keeps({ time, upkeep }: World, { id }: SimNode, { name, kept, position }: KeyspaceStatus): string[] {
     const about = `${id}/${name}`;
     const bytesMax = upkeep.retention.entriesBytesMax + limits.keptBlockBytes;
-    if (kept === undefined || kept.entriesBytes <= bytesMax) {
+    // The newest entry stays, however large.
+    if (kept === undefined || kept.entriesBytes <= bytesMax || kept.oldestPosition === position) {
       this.#tooMuchSinceMs.delete(about);
       return [];
     }

@@ -32,7 +32,7 @@ export class SimPlace {
   #copies = 0;
   /** How often a copy was lost or set aside. */
   losses = 0;
-  /** The operator has given the current copy up. */
+  /** The operator has given the current copy up in this life of the node: no other remembers it. */
   givenUp = false;
 
   constructor(random: SeededRandom, watch: PlaceWatch) {
@@ -96,6 +96,7 @@ export class SimPlace {
   }
 
   crash(): void {
+    this.givenUp = false;
     for (const disk of this.disks) disk.crash();
   }
 
