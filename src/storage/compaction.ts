@@ -1,6 +1,9 @@
 import { headKey } from './layout.js';
 import type { Database } from './store.js';
 
+/** Above every record, so that no table is merged for it. */
+const nowhere = Buffer.from([0xff]);
+
 interface CompactsRanges {
   compactRange(start: Buffer, end: Buffer): Promise<void>;
 }
@@ -10,6 +13,11 @@ interface CompactsRanges {
  * may only be dropped when its batch is no longer in the log, else a hole could hide below the oldest entry.
  */
 export function flushToTables(database: Database): Promise<void> {
+  return compactRange(database, nowhere, nowhere);
+}
+
+/** Does so too, and merges the tables that lie over the head record: what endless writes overwrite goes with it. */
+export function flushAndMerge(database: Database): Promise<void> {
   return compactRange(database, headKey, headKey);
 }
 

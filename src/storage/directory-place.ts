@@ -2,6 +2,7 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { limits } from '../model/limits.js';
 import type { Clock } from '../runtime/runtime.js';
+import { probeDisk } from './disk-probe.js';
 import { openLevelDatabase } from './level-database.js';
 import type { StorePlace } from './store-place.js';
 import type { Database } from './store.js';
@@ -44,7 +45,7 @@ async function syncDirectory(directory: string): Promise<void> {
 
 /**
  * The current database lies in `directory`, others beside it: an incoming copy in `<directory>.incoming`, those set aside
- * in `<directory>.set-aside-<UTC time of the exchange>`. One process at a time.
+ * in `<directory>.set-aside-<UTC time of the exchange>`; `<directory>.probe` is there while the disk is tried. One process at a time.
  */
 export function directoryPlace(
   directory: string,
@@ -75,7 +76,12 @@ class DirectoryPlace implements StorePlace {
 
   async openCurrent(): Promise<Database> {
     const beside = await this.#settled();
+    if (beside.has(probed)) await this.#files.remove(this.#beside(probed));
     return this.#open(this.#current, beside.has(''));
+  }
+
+  probe(): Promise<void> {
+    return probeDisk(this.#current, this.#beside(probed));
   }
 
   async openIncoming(): Promise<Database> {
@@ -151,4 +157,5 @@ class DirectoryPlace implements StorePlace {
 const incoming = '.incoming';
 const next = '.next';
 const dropped = '.dropped';
+const probed = '.probe';
 const asidePrefix = '.set-aside-';

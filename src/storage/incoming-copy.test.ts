@@ -8,7 +8,7 @@ import { silentLogger } from '../runtime/runtime.js';
 import type { CopyChunk, CopyOrigin, IncomingCopy } from './incoming-copy.js';
 import { dataKey, headKey, numberedKey, outcomeKey } from './layout.js';
 import { beginIncomingCopy, openIncomingCopy } from './level-incoming-copy.js';
-import { chunkHash } from './packed-rows.js';
+import { chunkHash, packRows } from './packed-rows.js';
 import {
   ApplyFailed,
   EntriesDoNotFollow,
@@ -56,7 +56,7 @@ async function donor(): Promise<Donor> {
 }
 
 function chunkOf(number: number, rows: readonly Row[]): CopyChunk {
-  return { number, rows, hash: chunkHash(rows) };
+  return { number, rows, packed: packRows(rows), hash: chunkHash(rows) };
 }
 
 const begin = (disk: FaultyDisk, { origin }: Donor): Promise<IncomingCopy> =>

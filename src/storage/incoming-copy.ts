@@ -12,7 +12,9 @@ export interface CopyOrigin {
 export interface CopyChunk {
   readonly number: number;
   readonly rows: readonly Row[];
-  /** SHA-256 of the rows, by `chunkHash`. */
+  /** What `unpackRows` made the rows of. */
+  readonly packed: Uint8Array;
+  /** SHA-256 of `packed`, as the donor says. */
   readonly hash: Buffer;
 }
 

@@ -53,16 +53,27 @@ import { Trimming } from './trimming.js';
 import { Turns } from './turns.js';
 import { writeBatch, type Operation } from './write-batch.js';
 
-/** Opens and verifies a keyspace's store. Throws StoreDamaged, or LevelDB's error when it does not open. */
-export async function openKeyspaceStore(openDatabase: OpenDatabase, logger: Logger): Promise<KeyspaceStore> {
+/** Rejects while the disk takes no writes (StorePlace.probe). */
+type Probe = () => Promise<void>;
+
+/**
+ * Opens and verifies a keyspace's store. Without `probe`, recovering begins with closing the database, whatever its disk
+ * does. Throws StoreDamaged, or LevelDB's error when it does not open.
+ */
+export async function openKeyspaceStore(
+  openDatabase: OpenDatabase,
+  logger: Logger,
+  probe: Probe = () => Promise.resolve(),
+): Promise<KeyspaceStore> {
   const { database, verified } = await openVerified(openDatabase);
-  return new LevelKeyspaceStore({ openDatabase, logger, database, verified });
+  return new LevelKeyspaceStore({ openDatabase, probe, logger, database, verified });
 }
 
 type Condition = 'serving' | 'halted' | 'closed';
 
 class LevelKeyspaceStore implements KeyspaceStore {
   readonly #openDatabase: OpenDatabase;
+  readonly #probe: Probe;
   readonly #logger: Logger;
   readonly #turns = new Turns();
   readonly #listeners = new Set<AppliedListener>();
@@ -88,8 +99,11 @@ class LevelKeyspaceStore implements KeyspaceStore {
   #writing = false;
   #staleHints: readonly Buffer[] = [];
 
-  constructor(made: Opened & { readonly openDatabase: OpenDatabase; readonly logger: Logger }) {
+  constructor(
+    made: Opened & { readonly openDatabase: OpenDatabase; readonly probe: Probe; readonly logger: Logger },
+  ) {
     this.#openDatabase = made.openDatabase;
+    this.#probe = made.probe;
     this.#logger = made.logger;
     this.#database = made.database;
     this.#election = made.verified.election;
@@ -221,6 +235,10 @@ class LevelKeyspaceStore implements KeyspaceStore {
   }
 
   async #recover(): Promise<void> {
+    // What cannot be opened again stays open, and is read.
+    await this.#probe().catch((error: unknown) => {
+      throw this.#notRecovered(error);
+    });
     const known = this.#state.head;
     this.#state.invalidate();
     this.#staleHints = [];

@@ -20,7 +20,7 @@ import {
 } from './layout.js';
 import { openError, readError } from './level-errors.js';
 import { spanOperation, type OutcomeCounts } from './outcome-counts.js';
-import { chunkHash } from './packed-rows.js';
+import { hashPacked } from './packed-rows.js';
 import { replayBeside } from './replay.js';
 import { isCopied } from './rows.js';
 import { ApplyFailed, StoreClosed, StoreDamaged, type Database, type Head, type Row } from './store.js';
@@ -216,9 +216,8 @@ class LevelIncomingCopy implements IncomingCopy {
   replay(onProgress: (position: number) => void): Promise<Head> {
     return this.#take(async () => {
       if (!this.#isWhole) throw new StoreDamaged('a copy that is not whole cannot go on from its head');
-      await this.#database.close();
       this.#ended = new StoreClosed('the incoming copy has become a store');
-      return replayBeside(this.#open, this.#logger, onProgress);
+      return replayBeside(this.#database, this.#logger, onProgress);
     });
   }
 
@@ -265,7 +264,7 @@ function expectChunks({ chunks }: CopyProgress, expected: number): void {
   if (chunks !== expected) throw new StoreDamaged(`the copy has ${chunks} chunks, not ${expected}`);
 }
 
-function expectNext({ chunks, lastKey }: CopyProgress, { number, rows, hash }: CopyChunk): void {
+function expectNext({ chunks, lastKey }: CopyProgress, { number, rows, packed, hash }: CopyChunk): void {
   if (number !== chunks + 1) throw new StoreDamaged(`chunk ${number} comes after chunk ${chunks}`);
   if (rows.length === 0) throw new StoreDamaged(`chunk ${number} is empty`);
   let before = lastKey;
@@ -276,6 +275,6 @@ function expectNext({ chunks, lastKey }: CopyProgress, { number, rows, hash }: C
     }
     before = key;
   }
-  if (!chunkHash(rows).equals(hash))
+  if (!hashPacked(packed).equals(hash))
     throw new StoreDamaged(`the rows of chunk ${number} are not what its hash says`);
 }

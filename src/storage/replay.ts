@@ -1,6 +1,5 @@
 import { limits } from '../model/limits.js';
 import type { Logger } from '../runtime/runtime.js';
-import type { OpenIncoming } from './incoming-copy.js';
 import { originKey } from './incoming-layout.js';
 import { openKeyspaceStore } from './keyspace-store.js';
 import { everything, numberedKey } from './layout.js';
@@ -10,35 +9,39 @@ import { compactRange } from './compaction.js';
 import { writeBatch, writeUnsynced, type Operation } from './write-batch.js';
 
 const droppedMax = 10_000;
+/** Entries that were dropped take room until LevelDB compacts them; when they are this many bytes it is told to. */
+const compactBytesMin = 16 * 1024 * 1024;
 
 /**
- * Opens a whole copy as a store, applies the entries beside it and drops what only a copy has. Cut off at any moment, it is
- * a store that the same call goes on with. Throws what opening and applying throw.
+ * Makes a store of a whole copy, whose database it takes over and closes: applies the entries beside it and drops what only
+ * a copy has. Cut off at any moment, it is a store that the same call goes on with. Throws what opening and applying throw.
  */
 export async function replayBeside(
-  open: OpenIncoming,
+  database: Database,
   logger: Logger,
   onProgress: (position: number) => void,
 ): Promise<Head> {
-  let database: Database | undefined;
-  const store = await openKeyspaceStore(async () => (database = await open()), logger);
+  const store = await openKeyspaceStore(() => Promise.resolve(database), logger);
   try {
-    await applyBeside(database!, store, onProgress);
-    await dropBeside(database!);
+    const bytes = await applyBeside(database, store, onProgress);
+    await dropBeside(database);
+    if (bytes >= compactBytesMin)
+      await compactRange(database, everything('beside').gte, everything('beside').lt);
     return store.head;
   } finally {
     await store.close();
   }
 }
 
+/** Resolves to how many bytes of them there were. */
 async function applyBeside(
   database: Database,
   store: KeyspaceStore,
   onProgress: (position: number) => void,
-): Promise<void> {
+): Promise<number> {
   const gte = numberedKey('beside', store.head.position + 1);
   let group: Uint8Array[] = [];
-  let bytes = 0;
+  let [bytes, total] = [0, 0];
   const apply = async (): Promise<void> => {
     await store.apply(group);
     onProgress(store.head.position);
@@ -49,9 +52,11 @@ async function applyBeside(
       if (group.length > 0 && bytes + entry.length > limits.applyGroupBytesMax) await apply();
       group.push(entry);
       bytes += entry.length;
+      total += entry.length;
     }
   }
   if (group.length > 0) await apply();
+  return total;
 }
 
 /** The newest entries first and what the copy is of last, so that what is left after a crash is a copy still. */
@@ -64,7 +69,6 @@ async function dropBeside(database: Database): Promise<void> {
   }
   const chunks = await database.keys(everything('chunk')).all();
   await writeBatch(database, [...chunks, originKey].map(del));
-  await compactRange(database, everything('beside').gte, everything('chunk').lt);
 }
 
 function del(key: Buffer): Operation {

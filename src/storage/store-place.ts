@@ -7,6 +7,8 @@ import type { Database } from './store.js';
 export interface StorePlace {
   /** Made when it is not there. One at a time; called again after a failed write. Finishes an exchange that a crash cut off. */
   openCurrent(): Promise<Database>;
+  /** Rejects while the disk would not let the current database be closed, opened again and written; of an open one too. */
+  probe(): Promise<void>;
   /** Made when it is not there. */
   openIncoming(): Promise<Database>;
   /** Removes the incoming copy, closed, if there is one. */

@@ -112,8 +112,9 @@ export interface KeyspaceStore {
    */
   apply(entries: readonly Uint8Array[]): Promise<readonly AppliedEntry[]>;
   /**
-   * After ApplyFailed: closes, reopens, verifies, syncs; what it then finds is durable, and listeners hear of entries that
-   * they have not seen. Snapshots taken before are closed: their reads throw StoreClosed. Throws ApplyFailed when the
+   * After ApplyFailed, once the disk takes writes: closes, reopens, verifies, syncs; what it then finds is durable, and
+   * listeners hear of entries that they have not seen. Snapshots taken before are then closed: their reads throw StoreClosed.
+   * Until then the store is read as it was before the failure. Throws ApplyFailed when the disk takes no writes, or the
    * database cannot be opened or written (try again later), StoreDamaged when it is not what it was. Does nothing on a
    * store that is not halted.
    */

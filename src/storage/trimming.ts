@@ -1,5 +1,5 @@
 import { limits } from '../model/limits.js';
-import { compactRange, flushToTables } from './compaction.js';
+import { compactRange, flushAndMerge } from './compaction.js';
 import { entryKey, everything, outcomeKeyFloor } from './layout.js';
 import type { SharedState } from './shared-state.js';
 import { dropEntries, dropOutcomes, type Dropping } from './trim.js';
@@ -54,7 +54,7 @@ export class Trimming {
   async #flushed({ head, oldestPosition, database }: SharedState, upTo: number): Promise<number> {
     const end = Math.min(upTo, head.position, oldestPosition + limits.trimEntriesMax);
     if (end > oldestPosition && end > this.#inTablesTo) {
-      await flushToTables(database);
+      await flushAndMerge(database);
       this.#inTablesTo = head.position;
     }
     return end;

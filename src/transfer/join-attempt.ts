@@ -138,13 +138,16 @@ export class JoinAttempt {
     }
   }
 
-  #judgeWelcome({ refused, ownCopy, resumed }: TransferWelcome): AttemptEnd | undefined {
+  #judgeWelcome({ refused, ownCopy, resumed, position }: TransferWelcome): AttemptEnd | undefined {
     const { own, mayReplaceDifferent } = this.#ports;
     if (refused === transferGone) return { kind: 'gone', why: 'it does not hold the snapshot any more' };
     if (refused !== '') return { kind: 'broken', why: `it refuses: ${refused}` };
     if ((own === undefined) !== (ownCopy === 'none'))
       return { kind: 'untrue', why: `it calls the own copy ${ownCopy}` };
     if (ownCopy === 'different' && !mayReplaceDifferent) return { kind: 'different' };
+    // It would take back what is applied here, or change nothing: the same join would begin again and again.
+    if (own !== undefined && !mayReplaceDifferent && position <= own.position)
+      return { kind: 'gone', why: `it stands at position ${position}, this node at ${own.position}` };
     if (resumed !== (this.#copy !== undefined)) return { kind: 'untrue', why: 'it does not go on as asked' };
     return undefined;
   }

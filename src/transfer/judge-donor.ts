@@ -52,10 +52,10 @@ export function judgeResumed(origin: CopyOrigin, begun: CopyOrigin): Untrue | un
 
 /** A chunk of the next number. Whether its rows are what its hash says, and a copy's, the incoming copy judges itself. */
 export function judgeChunk(message: TransferChunk, chunks: number): CopyChunk | Untrue {
-  const { number } = message;
+  const { number, rows: packed, hash } = message;
   if (number !== chunks + 1) return { untrue: `chunk ${number} after chunk ${chunks}` };
   try {
-    return { number, rows: unpackRows(message.rows), hash: Buffer.from(message.hash) };
+    return { number, rows: unpackRows(packed), packed, hash: Buffer.from(hash) };
   } catch (error) {
     if (error instanceof MalformedBytes) return { untrue: `chunk ${number}: ${error.message}` };
     throw error;

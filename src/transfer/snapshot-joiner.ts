@@ -120,6 +120,8 @@ export class SnapshotJoiner {
   async #step(): Promise<Joined | JoinRefused | undefined> {
     try {
       this.#copy ??= await this.#openCopy();
+      // A stop that came meanwhile has found no attempt to stop.
+      if (this.#stopped) return undefined;
       if (this.#copy !== undefined && (this.#copy.isWhole || this.#chunks !== undefined))
         return await this.#conclude(this.#copy, () => {});
       return await this.#tryDonor();

@@ -201,8 +201,13 @@ describe('a joiner', () => {
     const first = world.joiner();
     const open = world.place.openIncoming.bind(world.place);
     world.place.openIncoming = async () => {
-      if (first.progress.phase === 'replaying') throw new Error('the disk is gone');
-      return open();
+      const database = await open();
+      const begin = database.batch.bind(database);
+      const batch = (): ReturnType<typeof begin> => {
+        if (first.progress.phase === 'replaying') throw new Error('the disk is gone');
+        return begin();
+      };
+      return Object.assign(database, { batch });
     };
     const running = first.run();
     await eventually(() => expect(first.progress.heldUpBy).toMatch(/the disk is gone/));

@@ -10,7 +10,7 @@ import { openKeyspaceStore } from '../../src/storage/keyspace-store.js';
 import { openLevelDatabase } from '../../src/storage/level-database.js';
 import type { IncomingCopy } from '../../src/storage/incoming-copy.js';
 import { beginIncomingCopy, openIncomingCopy } from '../../src/storage/level-incoming-copy.js';
-import { chunkHash } from '../../src/storage/packed-rows.js';
+import { chunkHash, packRows } from '../../src/storage/packed-rows.js';
 import { StoreDamaged, type KeyspaceStore } from '../../src/storage/store.js';
 import { Chain, key, set } from '../support/chain.js';
 import { beginning } from './ordered-log.js';
@@ -191,7 +191,8 @@ async function unfinishedCopy(
   for (;;) {
     const rows = await snapshot.rows(after, 8 * 1024);
     if (rows.length === 0) break;
-    await copy.addChunk({ number: copy.progress.chunks + 1, rows, hash: chunkHash(rows) });
+    const number = copy.progress.chunks + 1;
+    await copy.addChunk({ number, rows, packed: packRows(rows), hash: chunkHash(rows) });
     after = rows.at(-1)!.key;
   }
   const { hash } = await snapshot.stateHash();
