@@ -187,21 +187,3 @@ describe('limits, at both ends of the boundary', () => {
     );
   });
 });
-
-it('many aborts with the longest keys in one batch reach their node', async () => {
-  const long = 'w'.repeat(limits.keyBytesMax);
-  valueOf(await at('home', { mutations: [put(long)] }));
-  await cluster.settled();
-  cluster.network.hold('home', 'east', 'entries');
-  valueOf(await at('home', { mutations: [put(long)] }));
-  const { position } = cluster.parts('home').store.head;
-  const checks = [present(long)];
-  cluster.network.hold('east', 'home', 'certify');
-  const asked = Array.from({ length: 2500 }, () => at('east', { checks, mutations: [put('x')] }));
-  await eventually(() => cluster.network.waiting('east', 'home', 'certify') > 2);
-  cluster.network.release('east', 'home', 'certify');
-  const codes = new Set((await Promise.all(asked)).map((result) => failureOf(result).code));
-  expect([...codes]).toEqual(['CERTIFICATION_CONFLICT']);
-  // None was sent a second time, which would have left tombstones.
-  expect(cluster.parts('home').store.head.position).toBe(position);
-});
