@@ -316,7 +316,12 @@ export class KeyspaceHost {
 
   async #openNode({ compare, joined }: Opening): Promise<KeyspaceNode> {
     const { keyspace, runtime } = this.#options;
-    const store = await openKeyspaceStore(() => keyspace.place.openCurrent(), runtime.logger);
+    const { place } = keyspace;
+    const store = await openKeyspaceStore(
+      () => place.openCurrent(),
+      runtime.logger,
+      () => place.probe(),
+    );
     try {
       const suspicion = await keyspace.note?.suspicion(store.head, store.replaced);
       if (suspicion !== undefined) runtime.logger.warn({ suspicion }, 'the store may have been set back');

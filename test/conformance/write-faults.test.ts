@@ -116,6 +116,30 @@ it('a store halts on a failed batch, serves its last snapshot, and goes on after
   expect(store.snapshot().get(key('doubtful'))?.version).toBe(2);
 });
 
+it('a halted store is read as it was for as long as its disk takes no writes, and goes on after that', async () => {
+  const disk = new FaultyDisk();
+  await homeOn(disk);
+  const store = await openKeyspaceStore(disk.open, silentLogger, disk.probe);
+  const chain = new Chain(store.head);
+  await store.apply([chain.transactions([set('kept')])]);
+  const before = store.snapshot();
+  const { opens } = disk;
+  disk.failing = new Error('EIO: i/o error');
+  const entry = chain.transactions([set('later')]);
+  await expect(store.apply([entry])).rejects.toThrow('EIO');
+  for (let i = 0; i < 3; i++) await expect(store.recover()).rejects.toThrow(ApplyFailed);
+  expect({ opened: disk.opens - opens, probes: disk.probes }).toEqual({ opened: 0, probes: 3 });
+  expect(store.halted).toMatch('EIO');
+  await expect(store.apply([entry])).rejects.toThrow(ApplyFailed);
+  for (const snapshot of [before, store.snapshot()]) expect(snapshot.get(key('kept'))?.version).toBe(1);
+  expect(await store.entries(logPosition(1), 0)).toHaveLength(1);
+  disk.failing = undefined;
+  expect((await store.recover()).position).toBe(1);
+  expect(() => before.get(key('kept'))).toThrow(StoreClosed);
+  await store.apply([entry]);
+  expect(store.snapshot().get(key('later'))?.version).toBe(2);
+});
+
 it('what recovery finds counts only once it is synced again', async () => {
   const disk = new FaultyDisk();
   const { store } = await homeOn(disk);

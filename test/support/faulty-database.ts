@@ -25,12 +25,16 @@ export class FaultyDisk {
   readonly faults: BatchFault[] = [];
   /** Rejections of the next opens. */
   readonly openFaults: Error[] = [];
+  /** While it is there, every batch fails with it, poisoned, and every probe. */
+  failing: Error | undefined;
   readonly #durable = new Map<string, Buffer>();
   #unsynced: (readonly StoredOperation[])[] = [];
   /** How often a database was opened. */
   opens = 0;
   /** How often it crashed. */
   crashes = 0;
+  /** How often it was asked whether it takes writes. */
+  probes = 0;
 
   readonly open: OpenDatabase = async (): Promise<Database> => {
     const fault = this.openFaults.shift();
@@ -40,6 +44,13 @@ export class FaultyDisk {
     await database.open();
     await database.load(this.#contents());
     return database;
+  };
+
+  /** As StorePlace's. */
+  readonly probe = async (): Promise<void> => {
+    this.probes += 1;
+    await Promise.resolve();
+    if (this.failing !== undefined) throw this.failing;
   };
 
   /**
@@ -129,10 +140,11 @@ class FaultyLevel extends MemoryLevel<Buffer, Buffer> {
   async _batch(operations: readonly StoredOperation[], options: { readonly sync?: boolean }): Promise<void> {
     if (this.#crashesBefore !== this.#disk.crashes)
       throw new Error('this database was open when the disk crashed');
-    const fault = this.#disk.faults.shift();
+    const { failing } = this.#disk;
+    const fault = failing === undefined ? this.#disk.faults.shift() : 'poisoned';
     if (fault === 'poisoned') this.#poisoned = true;
     if (!this.#poisoned && fault !== 'lost') this.#disk.write(operations, options.sync === true);
-    if (fault !== undefined) throw new Error(`injected fault: ${fault}`);
+    if (fault !== undefined) throw failing ?? new Error(`injected fault: ${fault}`);
     await memoryBatch.call(this, operations, options);
   }
 }

@@ -30,6 +30,10 @@ export class MemoryPlace implements StorePlace {
     return this.incoming.open();
   }
 
+  probe(): Promise<void> {
+    return this.current.probe();
+  }
+
   dropIncoming(): Promise<void> {
     this.incoming = undefined;
     return Promise.resolve();

@@ -63,6 +63,10 @@ export class SimPlace {
     return {
       openCurrent: () => this.#current.opener(life)(),
       openIncoming: () => (this.#incoming ??= this.#newCopy()).opener(life)(),
+      probe: async () => {
+        await this.#step(life);
+        if (this.health.full) throw new Error('injected fault: the disk is full');
+      },
       dropIncoming: async () => {
         await this.#step(life);
         this.#incoming = undefined;
