@@ -1,5 +1,6 @@
 import { fail, type Result } from '../model/errors.js';
 import type { NodeId, Seqno } from '../model/ids.js';
+import { limits } from '../model/limits.js';
 import { every, type Cancel, type Runtime } from '../runtime/runtime.js';
 import {
   StoreDamaged,
@@ -49,6 +50,7 @@ interface Run {
 const periodMs = 500;
 /** How long nodes that have not reported are waited for, once this node has its hash. */
 const reportsMsMax = 60_000;
+const tookTooLong = `it would have taken longer than ${limits.checkMsMax / 3_600_000} hours`;
 
 /**
  * At each mark in the log every node takes the same snapshot, hashes it in the background and tells the others the hash;
@@ -143,15 +145,21 @@ export class ConsistencyCheck {
       detail: 'this node hashes its state',
     };
     this.#run = run;
+    const endMs = runtime.clock.monotonicMs() + limits.checkMsMax;
+    const isWanted = (): boolean => this.#isNow(run) && runtime.clock.monotonicMs() < endMs;
     const snapshot = store.snapshot();
-    checkHash(snapshot, runtime, () => this.#run === run && !this.#stopped)
+    checkHash(snapshot, runtime, isWanted)
       .then((hash) => this.#onHashed(run, hash))
       .catch((error: unknown) => this.#onFailed(run, error))
       .finally(() => snapshot.release());
   }
 
+  #isNow(run: Run): boolean {
+    return this.#run === run && !this.#stopped;
+  }
+
   #onHashed(run: Run, hash: string | undefined): void {
-    if (hash === undefined) return;
+    if (hash === undefined) return this.#onFailed(run, new Error(tookTooLong));
     const { runtime } = this.#ports;
     run.hash = hash;
     run.hashes.set(this.#ports.self, hash);
@@ -162,7 +170,7 @@ export class ConsistencyCheck {
   }
 
   #onFailed(run: Run, error: unknown): void {
-    if (this.#stopped || this.#run !== run) return;
+    if (!this.#isNow(run)) return;
     run.verdict = 'incomplete';
     run.detail = `this node has no hash: ${(error as Error).message}`;
     const { logger } = this.#ports.runtime;

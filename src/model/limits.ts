@@ -106,6 +106,8 @@ export const limits = {
   transferIdleMsMax: minuteMs,
   /** How long a donor pins one snapshot in all. */
   transferMsMax: 6 * 60 * minuteMs,
+  /** How long a node pins the snapshot that it hashes for a consistency check. */
+  checkMsMax: 6 * 60 * minuteMs,
   /** Copies of a keyspace that a node set aside and still names. */
   setAsideNamedMax: 100,
 
