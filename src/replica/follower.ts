@@ -255,7 +255,7 @@ export class Follower {
   async #recover(): Promise<void> {
     const { store, runtime } = this.#ports;
     while (!this.#stopped) {
-      this.#state = { kind: 'catching-up', detail: 'the store failed to write and is being reopened' };
+      this.#state = { kind: 'catching-up', detail: store.halted };
       await delay(runtime.timers, recoverMs);
       try {
         await store.recover();
