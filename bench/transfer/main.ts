@@ -19,7 +19,7 @@ const { values: asked } = parseArgs({
     'per-transaction': { type: 'string', default: '100' },
     rounds: { type: 'string', default: '3' },
     data: { type: 'string', default: 'data/bench' },
-    /** Of the donor and the joiner, for profiles: --node --cpu-prof */
+    /** Of the donor and the joiner, for profiles: --node=--cpu-prof */
     node: { type: 'string', multiple: true, default: [] },
   },
 });

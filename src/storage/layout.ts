@@ -120,13 +120,17 @@ export function seal(at: Buffer, writer: ByteWriter): Buffer {
 
 /** A reader of a sealed record's body. Throws StoreDamaged when the seal is broken. */
 export function unseal(at: Buffer, record: Buffer, what: () => string): ByteReader {
+  return new ByteReader(expectSeal(at, record, what));
+}
+
+function expectSeal(at: Buffer, record: Buffer, what: () => string): Buffer {
   const bodyLength = record.length - 4;
   if (bodyLength < 0) throw new StoreDamaged(`${what()} is cut short`);
   const body = record.subarray(0, bodyLength);
   if (record.readUInt32BE(bodyLength) !== crc32(body, crc32(at))) {
     throw new StoreDamaged(`the checksum of ${what()} is wrong`);
   }
-  return new ByteReader(body);
+  return body;
 }
 
 const bytesTag = 1;
@@ -177,7 +181,7 @@ export function decodeStoredOutcome(at: Buffer, record: Buffer): LoggedOutcome {
 /** Whether a record of data, an outcome or a hint is what was written under its key. Throws StoreDamaged. */
 export function verifyRow({ key, value }: Row): void {
   if (key[0] === hintByte && value.length === 0) return;
-  unseal(key, value, () => `the record at 0x${key.toString('hex')}`);
+  expectSeal(key, value, () => `the record at 0x${key.toString('hex')}`);
 }
 
 /** The head and where the kept entries begin: enough to verify that they are dense and chained. */

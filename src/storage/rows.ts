@@ -7,7 +7,7 @@ import type { Database, Row } from './store.js';
 /** What a copy of a state is made of, in the order of the database keys. */
 const copied = ['data', 'outcome', 'expiry'] as const;
 const copiedBytes = new Set<number | undefined>(copied.map((kind) => everything(kind).gte[0]));
-const sampleBytes = 1024 * 1024;
+const sampleBytes = 256 * 1024;
 
 interface Source {
   readonly database: Database;
