@@ -1,6 +1,7 @@
 import type { KeyspaceId, KeyspaceName, NodeId, RegionId } from '../model/ids.js';
 import { fail, succeed, type Result } from '../model/errors.js';
 import { SeenLog } from '../replica/seen-log.js';
+import { delay } from '../runtime/runtime.js';
 import { openKeyspaceStore } from '../storage/keyspace-store.js';
 import type { StorePlace } from '../storage/store-place.js';
 import { StoreDamaged, type Head, type OpenDatabase } from '../storage/store.js';
@@ -19,7 +20,7 @@ import { donorAt, type PeerCopy } from './donors.js';
 import type { HeadNote } from './head-note.js';
 import { KeyspaceJoining } from './keyspace-joining.js';
 import { KeyspaceNode, type KeyspaceNodeOptions } from './keyspace-node.js';
-import { unfinishedCopy } from './unfinished-copy.js';
+import { unfinishedCopy, wasOrdered } from './unfinished-copy.js';
 
 export interface NodeKeyspace {
   readonly name: KeyspaceName;
@@ -52,6 +53,8 @@ interface JoinOrder {
   readonly history?: KeyspaceId;
 }
 
+const openAgainMs = 1000;
+
 /**
  * One keyspace at one node through its lives: open, with a KeyspaceNode that serves it, or absent while its store is
  * damaged or another copy is brought in. One change at a time.
@@ -80,9 +83,7 @@ export class KeyspaceHost {
     if (keyspace.homeNode === self) return host;
     const unfinished = await unfinishedCopy(keyspace.place, runtime.logger);
     if (unfinished !== undefined) {
-      // Over a damaged copy, or with another history, it was begun on the operator's word.
-      const own = host.#node?.store.head.keyspaceId;
-      const ordered = host.#node === undefined || (own !== undefined && own !== unfinished);
+      const ordered = wasOrdered(unfinished, host.#node?.store);
       host.#unfinished = { why: 'a copy was being brought in when the node stopped', ordered };
     }
     return host;
@@ -244,11 +245,11 @@ export class KeyspaceHost {
         await this.#noteAnew(end.head);
         return this.#openAgain({ compare: this.#options.compare, joined: end.status });
       case 'different':
-        await this.place.dropIncoming();
-        return this.#refuseToServe({
+        this.#refuseToServe({
           state: 'inconsistent',
           detail: `this node's copy is of another history than that of ${end.donor}: rejoin sets it aside`,
         });
+        return this.place.dropIncoming();
       case 'stopped':
     }
   }
@@ -295,8 +296,20 @@ export class KeyspaceHost {
     this.#options.runtime.logger.info(absence, 'this keyspace is not served here');
   }
 
+  /** Tries for as long as it takes: a disk that is full may have room again. */
   async #openAgain(opening: Opening): Promise<void> {
-    await this.#openStore(opening);
+    const { logger, timers } = this.#options.runtime;
+    for (;;) {
+      try {
+        await this.#openStore(opening);
+        break;
+      } catch (error) {
+        logger.error({ error }, 'the store cannot be opened; trying again');
+        this.#absence = { state: 'joining', detail: `the store cannot be opened: ${String(error)}` };
+        await delay(timers, openAgainMs);
+        if (this.#stopped) return;
+      }
+    }
     if (this.#stopped) return;
     this.#node?.start();
     this.#absent.leave('the keyspace is open');
@@ -334,6 +347,9 @@ export class KeyspaceHost {
         suspicion,
         joined,
         takeSnapshot: (why, history) => {
+          const wrong = this.#node?.check.wrong;
+          if (wrong !== undefined)
+            return runtime.logger.warn({ why, wrong }, 'a wrong copy is replaced by rejoin alone');
           const order = { why, ordered: false, history };
           if (this.busy === undefined) this.#begin('joining', () => this.#join(order));
         },

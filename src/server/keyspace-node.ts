@@ -123,6 +123,7 @@ export class KeyspaceNode {
       mark: () => (this.sequencing ? this.#sequencer?.mark() : undefined),
       onWrong: (why) => {
         this.#sequencer?.halt(why);
+        this.donor.stop();
         this.service.onStateChange();
       },
     });
