@@ -101,7 +101,7 @@ export class Gossip {
     const told: ToldByNode[] = [];
     for (const { id, status } of this.#peers.values()) {
       const keyspace = status?.keyspaces.find((one) => one.name === name);
-      if (keyspace !== undefined) told.push(toldOf(id, keyspace));
+      if (keyspace !== undefined) told.push(toldOf(id, keyspace, hasOurLimits(status!)));
     }
     return told;
   }
@@ -178,7 +178,7 @@ export class Gossip {
   }
 
   #compareLimits(status: GossipStatus, stream: PeerStream): void {
-    if (fingerprint.equals(status.limitsFingerprint)) return;
+    if (hasOurLimits(status)) return;
     const { self, runtime } = this.#ports;
     runtime.logger.error(
       { self, peer: status.node },
@@ -188,14 +188,23 @@ export class Gossip {
   }
 }
 
-function toldOf(node: NodeId, keyspace: GossipStatus['keyspaces'][number]): ToldByNode {
+function hasOurLimits(status: GossipStatus): boolean {
+  return fingerprint.equals(status.limitsFingerprint);
+}
+
+/** The hash of a node of another version says nothing: that may apply or hash otherwise. */
+function toldOf(
+  node: NodeId,
+  keyspace: GossipStatus['keyspaces'][number],
+  isComparable: boolean,
+): ToldByNode {
   const { keyspaceId, position, checkMark, checkPosition, checkHash } = keyspace;
   const hash = checkHash.length === 0 ? undefined : Buffer.from(checkHash).toString('hex');
   return {
     node,
     keyspaceId: keyspaceId.length === 0 ? undefined : (uuidFromBytes(keyspaceId) as KeyspaceId),
     position,
-    check: checkMark === '' ? undefined : { mark: checkMark, position: checkPosition, hash },
+    check: checkMark === '' || !isComparable ? undefined : { mark: checkMark, position: checkPosition, hash },
   };
 }
 
