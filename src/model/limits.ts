@@ -141,6 +141,8 @@ export const limits = {
   httpConnectionsSpare: 64,
   /** Unary calls of the public gRPC API that a node has under way; more are refused. */
   unaryCallsMax: 1024,
+  /** Requests of its calls under way, those of Sessions included, in bytes; above it calls are refused. */
+  callsBytesMax: 64 * mib,
   /** Streams of calls (Session) that a node serves at a time. */
   sessionsMax: 1024,
   /** Calls that may be open on one of them; more are refused. */

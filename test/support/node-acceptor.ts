@@ -1,5 +1,7 @@
+import { RequestBytes } from '../../src/api/grpc/request-bytes.js';
 import { serveSession } from '../../src/api/grpc/session.js';
 import { failureMessage } from '../../src/api/grpc/failures.js';
+import { limits } from '../../src/model/limits.js';
 import { parseGtid, type Gtid } from '../../src/model/gtid.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
 import type { ChangeBatch, NodeService } from '../../src/transaction/service.js';
@@ -8,8 +10,9 @@ import type { Acceptor } from './loopback-dialler.js';
 
 /** The public API of a node that runs in this process. */
 export function nodeAcceptor(node: NodeService, runtime: Runtime): Acceptor {
+  const requestBytes = new RequestBytes(limits.callsBytesMax);
   return {
-    session: (stream) => void serveSession(stream, { node, runtime }),
+    session: (stream) => void serveSession(stream, { node, runtime, requestBytes }),
     watch: (stream, bytes, end) => {
       const { keyspace, from, range } = decodeWatchRequest(bytes);
       const position = from === '' || parseGtid(from) === undefined ? undefined : (from as Gtid);

@@ -1,6 +1,8 @@
 import { silentLogger, type Runtime } from '../../src/runtime/runtime.js';
 import { createSystemRuntime } from '../../src/runtime/system/runtime.js';
 import { serveSession, type Session } from '../../src/api/grpc/session.js';
+import { RequestBytes } from '../../src/api/grpc/request-bytes.js';
+import { limits as nodeLimits } from '../../src/model/limits.js';
 import type { Failure } from '../../src/model/errors.js';
 import type { NodeService } from '../../src/transaction/service.js';
 import { createLoopbackPair } from '../../src/transport/loopback.js';
@@ -13,6 +15,7 @@ import { eventually } from './eventually.js';
 export interface SessionTestOptions {
   readonly limits?: StreamLimits;
   readonly runtime?: Runtime;
+  readonly requestBytes?: RequestBytes;
 }
 
 /** The client's end of a session that a node of the same process serves. */
@@ -29,7 +32,9 @@ export class SessionClient {
     this.stream = client;
     client.onMessage((bytes) => this.messages.push(decodeSessionResponse(bytes)));
     client.onClose((reason) => (this.closed = reason));
-    this.session = serveSession(server, { node, runtime, onFailure: (why) => (this.failure = why) });
+    const { requestBytes = new RequestBytes(nodeLimits.callsBytesMax) } = options;
+    const onFailure = (why: Failure): void => void (this.failure = why);
+    this.session = serveSession(server, { node, runtime, requestBytes, onFailure });
   }
 
   send(...calls: readonly (Partial<Call> & { readonly id: number; readonly method: Method })[]): void {

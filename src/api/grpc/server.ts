@@ -18,6 +18,7 @@ import { statusOf } from './failures.js';
 import { watchHealth } from './health.js';
 import { draining, type GrpcContext } from './methods.js';
 import { loadForReflection } from './reflected-files.js';
+import { RequestBytes } from './request-bytes.js';
 import { serveSession, type Session } from './session.js';
 import { unaryHandlers } from './unary.js';
 import { serveWatch, type Watch, type WatchCall } from './watch.js';
@@ -46,12 +47,14 @@ type SessionCall = ServerDuplexStream<Uint8Array, Uint8Array>;
 export function addGrpcApi(host: ServiceHost, options: GrpcApiOptions): GrpcApi {
   const keeper = doorkeeper(options.tokens);
   const underWay = new Set<Promise<void>>();
+  const requestBytes = new RequestBytes(limits.callsBytesMax);
   const sessions = new Set<Session>();
   const watches = new Set<Watch>();
-  const session = (call: SessionCall): void => onSession(call, { ...options, keeper, sessions });
+  const session = (call: SessionCall): void =>
+    onSession(call, { ...options, keeper, sessions, requestBytes });
   const watch = (call: WatchCall): void => onWatch(call, { ...options, keeper, watches });
   host.addService(publicService as unknown as ServiceDefinition, {
-    ...unaryHandlers({ ...options, doorkeeper: keeper, underWay }),
+    ...unaryHandlers({ ...options, doorkeeper: keeper, underWay, requestBytes }),
     session: session as UntypedHandleCall,
     watch: watch as UntypedHandleCall,
   });
@@ -71,6 +74,7 @@ export function addGrpcApi(host: ServiceHost, options: GrpcApiOptions): GrpcApi 
 interface SessionsContext extends GrpcContext {
   readonly keeper: Doorkeeper;
   readonly sessions: Set<Session>;
+  readonly requestBytes: RequestBytes;
 }
 
 function onSession(call: SessionCall, { keeper, sessions, ...context }: SessionsContext): void {

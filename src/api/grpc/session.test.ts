@@ -7,6 +7,7 @@ import { seqno, type TransactionId } from '../../model/ids.js';
 import type { Key } from '../../model/keys.js';
 import { limits } from '../../model/limits.js';
 import type { Committed } from '../../transaction/service.js';
+import { RequestBytes } from './request-bytes.js';
 import { createBadInputs } from '../../../test/support/grpc-bad-input.js';
 import type { Method, ReplyResult } from '../../transport/public-api/messages.js';
 import { defaultStreamLimits } from '../../transport/send-queue.js';
@@ -228,6 +229,29 @@ describe('bounds', () => {
     await eventually(() => expect(client.replies).toHaveLength(max + 1));
     client.send({ id: 1, method: read('k') });
     await eventually(() => expect(held).toHaveLength(1));
+  });
+
+  it('calls are refused while requests of too many bytes are under way, of whatever session', async () => {
+    const requestBytes = new RequestBytes(1000);
+    open({ requestBytes });
+    const ends: (() => void)[] = [];
+    node.default.transact = () =>
+      new Promise((resolve) => ends.push(() => resolve(fail('TYPE_MISMATCH', 'the end'))));
+    client.send({ id: 1, method: put('k', Buffer.alloc(600)) });
+    await eventually(() => expect(ends).toHaveLength(1));
+    const other = new SessionClient(node, { requestBytes });
+    const large = put('k', Buffer.alloc(600));
+    expect(failureOf(await other.call(1, large))).toMatchObject({
+      ...{ code: 'OVERLOADED', outcome: 'not-committed', details: { retryAfterMs: 100 } },
+    });
+    expect(failureOf(await other.call(2, under(large, id, 2)))).toMatchObject({ outcome: 'unknown' });
+    other.send({ id: 3, timeoutMs: 5, method: put('k') });
+    await other.reply(3);
+    expect(ends).toHaveLength(2);
+    other.stream.close('gone');
+    for (const end of ends) end();
+    await client.reply(1);
+    await eventually(() => expect(requestBytes.held).toBe(0));
   });
 
   it('answers that may be a page long are worked on a few at a time', async () => {

@@ -20,6 +20,7 @@ import {
   type GrpcContext,
   type KeyspaceMethod,
 } from './methods.js';
+import type { RequestBytes } from './request-bytes.js';
 import { replyBytes } from './replies.js';
 
 export interface Session {
@@ -30,6 +31,8 @@ export interface Session {
 }
 
 export interface SessionOptions extends GrpcContext {
+  /** Of all calls of the node. */
+  readonly requestBytes: RequestBytes;
   /** Told before the session closes for a reason that is no orderly end; at most once. */
   readonly onFailure?: (failure: Failure) => void;
 }
@@ -41,6 +44,8 @@ interface OpenCall {
   /** When the client stops waiting, on the monotonic clock; Infinity: never. */
   readonly endsAtMs: number;
   cancelTimeout: Cancel | undefined;
+  /** What it holds of `requestBytes` until it has ended. */
+  readonly bytes: number;
 }
 
 /** As many as may be open, and as many that cancel them. */
@@ -111,15 +116,17 @@ class ServedSession implements Session {
       if (!(error instanceof MalformedMessage)) throw error;
       return this.#fail(malformed(error, 'unknown'));
     }
+    // A call holds the message that it came in, as the others of it do.
+    const share = Math.ceil(bytes.length / calls.length);
     for (const call of calls) {
       if (this.#isClosed) return;
-      this.#onCall(call);
+      this.#onCall(call, share);
     }
     this.#beginWaiting();
     if (this.#waiting.length > 0) this.#takeTurnSoon();
   }
 
-  #onCall({ id, method, ...rest }: Call | MalformedCall): void {
+  #onCall({ id, method, ...rest }: Call | MalformedCall, bytes: number): void {
     if (!(method instanceof MalformedMessage)) {
       if (method.kind === 'cancel') return this.#expire(method.id);
       if (method.kind === 'ping') {
@@ -142,14 +149,17 @@ class ServedSession implements Session {
       const what = `${limits.sessionCallsMax} calls of the session are open`;
       return this.#replyFailure(id, tooManyCalls(method, what));
     }
-    this.#take(id, 'timeoutMs' in rest ? rest.timeoutMs : 0, method);
+    const { requestBytes } = this.#options;
+    if (!requestBytes.take(bytes)) return this.#replyFailure(id, tooManyCalls(method, requestBytes.full));
+    this.#take({ id, bytes }, 'timeoutMs' in rest ? rest.timeoutMs : 0, method);
   }
 
-  #take(id: number, timeoutMs: number, method: KeyspaceMethod): void {
+  #take({ id, bytes }: Pick<OpenCall, 'id' | 'bytes'>, timeoutMs: number, method: KeyspaceMethod): void {
     const { clock, timers } = this.#options.runtime;
     const hasEnd = timeoutMs > 0;
     const call: OpenCall = {
       id,
+      bytes,
       method: hasEnd ? withId(this.#options, method) : method,
       endsAtMs: hasEnd ? clock.monotonicMs() + timeoutMs : Infinity,
       cancelTimeout: hasEnd ? timers.after(timeoutMs, () => this.#expire(id)) : undefined,
@@ -163,7 +173,10 @@ class ServedSession implements Session {
     const call = this.#open.get(id);
     if (call === undefined) return;
     const at = this.#waiting.indexOf(call);
-    if (at >= 0) this.#waiting.splice(at, 1);
+    if (at >= 0) {
+      this.#waiting.splice(at, 1);
+      this.#options.requestBytes.give(call.bytes);
+    }
     const told = timedOut(call.method);
     const neverBegun = at >= 0 && told.outcome === 'unknown' && !mayBeRepetition(call.method);
     this.#close(call, { kind: 'failure', failure: failureMessage(neverBegun ? notBegun(told) : told) });
@@ -197,6 +210,7 @@ class ServedSession implements Session {
     const leftMs = call.endsAtMs - this.#options.runtime.clock.monotonicMs();
     void runMethod(this.#options, call.method, leftMs).then((result) => {
       this.#running -= 1;
+      this.#options.requestBytes.give(call.bytes);
       if (isPage) this.#runningPages -= 1;
       this.#onResult(call, result);
     });
@@ -289,6 +303,7 @@ class ServedSession implements Session {
     this.#isClosed = true;
     for (const call of this.#open.values()) call.cancelTimeout?.();
     this.#open.clear();
+    for (const call of this.#waiting) this.#options.requestBytes.give(call.bytes);
     this.#waiting = [];
     this.#replies = [];
     this.#replyBytes = 0;

@@ -18,11 +18,13 @@ import {
   type GrpcContext,
   type KeyspaceMethod,
 } from './methods.js';
+import type { RequestBytes } from './request-bytes.js';
 
 export interface UnaryContext extends GrpcContext {
   readonly doorkeeper: Doorkeeper;
   /** The calls that are not answered yet: a node that stops waits for them. */
   readonly underWay: Set<Promise<void>>;
+  readonly requestBytes: RequestBytes;
 }
 
 type UnaryCall = ServerUnaryCall<Uint8Array, Uint8Array>;
@@ -106,7 +108,10 @@ function onKeyspace(kind: (typeof keyspaceMethods)[number]): UnaryBehaviour<obje
         const what = `${limits.unaryCallsMax} unary calls are under way on this node`;
         return { ok: false, failure: tooManyCalls(method, what) };
       }
-      const result = await withinDeadline(context, call, method);
+      const { requestBytes } = context;
+      const bytes = call.request.length;
+      if (!requestBytes.take(bytes)) return { ok: false, failure: tooManyCalls(method, requestBytes.full) };
+      const result = await withinDeadline(context, call, method).finally(() => requestBytes.give(bytes));
       if (!result.ok) return result;
       if (!('reply' in result.value)) throw new Error('a failure is no reply');
       return succeed((response as Codec<unknown>).encode(result.value.reply));
