@@ -19,7 +19,7 @@ import { keyspaceNames, Stuck, World } from './world/world.js';
 const runMsMin = 60_000;
 const transactionsMin = 2000;
 const faultsMin = 5;
-const runMsMax = 240_000;
+const runMsMax = 480_000;
 /** After the last fault: until every client knows its outcomes, and until new commits succeed. */
 const settleMsMax = 60_000;
 const serveMsMax = 30_000;
@@ -92,7 +92,7 @@ async function scenario(world: World, history: History, places: Places): Promise
 async function watchNodes(world: World, history: History, places: Places): Promise<void> {
   const copies = new Copies(world);
   for (;;) {
-    await world.delay(293);
+    await world.delay(409);
     history.violations.push(...beyondBounds(world), ...places.note(world), ...copies.note(world));
   }
 }

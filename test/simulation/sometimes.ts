@@ -89,9 +89,7 @@ export const sometimes = [
   'full disk while joining',
   'crashed while joining',
   'a donor crashed',
-  'starts that failed',
   'entries trimmed',
   'checks: equal',
   'feed: CHANGES_TOO_OLD',
-  'watch: CHANGES_TOO_OLD',
 ] as const;

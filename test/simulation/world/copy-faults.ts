@@ -44,10 +44,10 @@ export function copyFaults({ world, random, crash }: Crashing): Fault[] {
     }
   };
 
-  const joiner = (): { node: SimNode; place: SimPlace } | undefined => {
+  const joiner = (writesMin: number): { node: SimNode; place: SimPlace } | undefined => {
     const all = world.nodes.flatMap((node) => [...node.places.values()].map((place) => ({ node, place })));
     const joining = all.filter(
-      ({ node, place }) => node.running !== undefined && place.incoming !== undefined,
+      ({ node, place }) => node.running !== undefined && (place.incoming?.writes ?? -1) >= writesMin,
     );
     return joining.length === 0 ? undefined : random.pick(joining);
   };
@@ -61,9 +61,11 @@ export function copyFaults({ world, random, crash }: Crashing): Fault[] {
     'cut off while joining': (node) => {
       for (const other of world.nodes) world.network.breakConnections(node.id, other.id);
     },
-    'a donor crashed': (node) => {
+    'a donor crashed': (node, place) => {
+      const keyspace = keyspaceNames.find((name) => node.placeOf(name) === place)!;
+      const donor = node.running?.keyspace(keyspace)?.status().join?.donor;
       const others = world.nodes.filter((other) => other !== node);
-      crash(random.pick(others));
+      crash(others.find(({ id }) => id === donor) ?? random.pick(others), random.between(50, 9000));
     },
     'failed a write while joining': (_, place) => {
       place.incoming!.faults.push(random.pick(['lost', 'written', 'poisoned']));
@@ -71,28 +73,32 @@ export function copyFaults({ world, random, crash }: Crashing): Fault[] {
   };
 
   const trouble = async (): Promise<void> => {
-    for (let tries = 0; tries < 400; tries++) {
-      const found = joiner();
+    // Sooner or later in a transfer.
+    const writesMin = random.between(0, 8);
+    for (let tries = 0; tries < 600; tries++) {
+      const found = joiner(writesMin);
       if (found !== undefined && !world.atPeace) {
         const [name, strike] = random.pick(Object.entries(troubles));
         counts.add(name);
         world.trace.add(`${found.node.id}: ${name}`);
         return strike(found.node, found.place);
       }
-      await world.delay(random.between(5, 40));
+      await world.delay(random.between(2, 40));
     }
   };
 
   const node = (): SimNode => random.pick(world.nodes);
   return [
     { name: 'wiped nodes', weight: 4, isPossible, strike: () => wipe(node()) },
-    { name: 'trouble while joining', weight: 3, isPossible, strike: () => world.spawn(trouble()) },
+    { name: 'trouble while joining', weight: 9, isPossible, strike: () => world.spawn(trouble()) },
     { name: 'damaged copies', weight: 1, isPossible, strike: () => damage(node()) },
     {
       name: 'long absences',
       weight: 1.5,
       isPossible,
-      strike: () => crash(node(), random.between(awayMsMin, awayMsMax)),
+      // One at a time: with two nodes away hardly anything happens.
+      strike: () =>
+        world.nodes.every(({ started }) => started) && crash(node(), random.between(awayMsMin, awayMsMax)),
     },
   ];
 }

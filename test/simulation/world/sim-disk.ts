@@ -24,6 +24,8 @@ export class SimDisk extends FaultyDisk {
   readonly #health: DiskHealth;
   /** Batches that were asked for and not yet answered. */
   inFlight = 0;
+  /** Batches that reached it. */
+  writes = 0;
   readonly #onWrite: (operations: readonly StoredOperation[]) => void;
 
   /** `onWrite`: called with what has reached the disk. */
@@ -61,6 +63,7 @@ export class SimDisk extends FaultyDisk {
 
   override write(operations: readonly StoredOperation[], sync: boolean): void {
     super.write(operations, sync);
+    this.writes += 1;
     this.#onWrite(operations);
   }
 

@@ -22,7 +22,7 @@ const switches: readonly (readonly [name: Name, likely: number, min: number, max
   ['transactionIdleMsMax', 0.2, 40, 2000],
   ['idAheadMsMax', 0.3, 1000, 6000],
   ['joinByEntriesMax', 0.6, 5, 100],
-  ['transferChunkBytes', 0.8, 200, 4000],
+  ['transferChunkBytes', 1, 100, 2000],
   ['transferPinsMax', 0.3, 1, 1],
   ['transferIdleMsMax', 0.4, 500, 8000],
   ['transferMsMax', 0.3, 1000, 20_000],

@@ -10,14 +10,14 @@ export interface Upkeep {
   readonly losesCopies: boolean;
 }
 
-const likelyLosses = 0.4;
+const likelyLosses = 0.3;
 /** Ids carry the time of clocks that may be 15 s wrong, and calls go on for 10 s. */
 const outcomesMsMin = 18_000;
 
 /** In some worlds little is kept, for a short time: who is away for long cannot be told all that it missed. */
 export function drawUpkeep(random: SeededRandom): Upkeep {
   if (!random.chance(likelyLosses))
-    return { retention: defaultRetention, checksEveryMs: random.pick([0, 0, 15_000]), losesCopies: false };
+    return { retention: defaultRetention, checksEveryMs: random.pick([0, 0, 0, 20_000]), losesCopies: false };
   const entriesBytesMin = random.between(2000, 15_000);
   const outcomesMsMax = random.between(20_000, 60_000);
   const retention = {
