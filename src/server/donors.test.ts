@@ -65,8 +65,11 @@ describe('a joiner asks', () => {
   });
 });
 
-it('a recovery asks the node that it was told to, whatever its history', () => {
+it('a recovery asks the node that it chose, whatever its history, as long as it holds what it was chosen for', () => {
   const peers = [peer('east', { uuid: other }), peer('west', { seqno: 5 })];
-  expect(donorAt(peers, nodeId('east'))).toEqual([{ node: 'east', keyspaceId: other, position: 7 }]);
-  expect(donorAt([peer('east', { state: 'damaged' })], nodeId('east'))).toEqual([]);
+  const chosen = { node: nodeId('east'), keyspaceId: other, position: 6 };
+  expect(donorAt(peers, chosen)).toEqual([{ ...chosen, position: 7 }]);
+  expect(donorAt(peers, { ...chosen, position: 8 })).toEqual([]);
+  expect(donorAt(peers, { ...chosen, keyspaceId: history })).toEqual([]);
+  expect(donorAt([peer('east', { uuid: other, state: 'damaged' })], chosen)).toEqual([]);
 });

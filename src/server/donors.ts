@@ -33,14 +33,13 @@ export function donorsAmong(
     .map(({ node, said }) => ({ node, keyspaceId: history, position: said!.position }));
 }
 
-/** A node alone, whatever history it serves; none while it cannot be asked. */
-export function donorAt(peers: readonly PeerCopy[], node: NodeId): DonorCandidate[] {
+/** A node alone, as long as it holds what it was chosen for; none while it cannot be asked. */
+export function donorAt(peers: readonly PeerCopy[], chosen: DonorCandidate): DonorCandidate[] {
+  const { node, keyspaceId, position } = chosen;
   return peers
     .filter((peer) => peer.node === node && isServing(peer))
-    .flatMap(({ said }) => {
-      const keyspaceId = historyOf(said);
-      return keyspaceId === undefined ? [] : [{ node, keyspaceId, position: said!.position }];
-    });
+    .filter(({ said }) => historyOf(said) === keyspaceId && said!.position >= position)
+    .map(({ said }) => ({ node, keyspaceId, position: said!.position }));
 }
 
 /** The home's, as it last said; else the newest of those that are served: its seqnos are above those of what it replaced. */

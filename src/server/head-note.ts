@@ -7,6 +7,8 @@ export interface NotedHead {
   readonly keyspaceId: string;
   readonly position: number;
   readonly hash: string;
+  /** Of the transaction that was applied last; a note that was written before this was noted does not tell. */
+  readonly seqno?: number;
 }
 
 /**
@@ -84,11 +86,12 @@ export class HeadNote {
   }
 }
 
-function textOf({ keyspaceId, position, chainHash }: Head): string {
+function textOf({ keyspaceId, position, chainHash, seqno }: Head): string {
   return JSON.stringify({
     keyspaceId: keyspaceId!,
     position,
     hash: chainHash.toString('hex'),
+    seqno,
   } satisfies NotedHead);
 }
 

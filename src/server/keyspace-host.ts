@@ -187,7 +187,10 @@ export class KeyspaceHost {
    * At the home, with no change under way: takes the copy of `source`, its own when that is undefined, and has `begin` make a
    * new history of it before it takes the place of the present one. Rejects when that fails; the keyspace is then as it was.
    */
-  async recover(source: NodeId | undefined, begin: (open: OpenDatabase) => Promise<Head>): Promise<Head> {
+  async recover(
+    source: DonorCandidate | undefined,
+    begin: (open: OpenDatabase) => Promise<Head>,
+  ): Promise<Head> {
     const recovered = new Promise<Head>((resolve, reject) => {
       this.#begin('a recovery', async () => {
         let { compare } = this.#options;
@@ -206,7 +209,10 @@ export class KeyspaceHost {
     return recovered;
   }
 
-  async #recover(source: NodeId | undefined, begin: (open: OpenDatabase) => Promise<Head>): Promise<Head> {
+  async #recover(
+    source: DonorCandidate | undefined,
+    begin: (open: OpenDatabase) => Promise<Head>,
+  ): Promise<Head> {
     const { place } = this;
     await this.#close({ state: 'joining', detail: 'the keyspace is being recovered' }, undefined);
     if (source === undefined) return begin(() => place.openCurrent());
@@ -215,7 +221,7 @@ export class KeyspaceHost {
     let begun: Head | undefined;
     const prepare = async (): Promise<Head> => (begun = await begin(() => place.openIncoming()));
     const donors = (): readonly DonorCandidate[] => donorAt(this.#options.peers(), source);
-    const why = `the log is restored from ${source}`;
+    const why = `the log is restored from ${source.node}`;
     const end = await this.#bringIn({ why, ordered: true }, { own: undefined, donors, prepare });
     if (end.kind !== 'joined' || begun === undefined)
       throw new Error('the node stopped before it had the copy');

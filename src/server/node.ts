@@ -93,6 +93,8 @@ export class MeridianNode implements NodeService {
       host,
       peers: () => this.#gossip.copies(name),
       note: keyspace.note,
+      obstacle: () => this.#gossip.obstacle(),
+      clockCompared: (node) => this.#gossip.clockCompared(node),
       runtime: { ...this.#options.runtime, logger },
     });
     this.#admins.set(name, new HostAdmin(host, recovery));

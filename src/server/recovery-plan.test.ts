@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { mintKeyspaceId, nodeId, seqno, type KeyspaceId } from '../model/ids.js';
-import { missing, planOf, type KnownCopy } from './recovery-plan.js';
+import { missing, otherHistories, planOf, seqnoSeen, type KnownCopy } from './recovery-plan.js';
 
 const history = mintKeyspaceId(Buffer.alloc(16, 1));
 const other = mintKeyspaceId(Buffer.alloc(16, 2));
@@ -96,6 +96,45 @@ describe('what cannot be proven', () => {
     const plan = planOf(facts(at('home', 9, { hash: 'a' }), at('east', 9, { hash: 'b' })));
     expect(plan.warnings).toEqual(['east holds another entry at position 9: the history was forked']);
   });
+});
+
+describe('a copy that differs', () => {
+  it('is told also where it ends before the source: what it alone holds is not restored', () => {
+    const east = at('east', 7, { state: 'inconsistent', isUsable: false });
+    expect(planOf(facts(at('home', 9), east, at('west', 5))).warnings).toEqual([
+      'east holds position 7, and is inconsistent: what differs there is not restored',
+    ]);
+  });
+});
+
+describe('a history that this node had noted, and that nobody holds any more', () => {
+  const noted = { keyspaceId: other, position: 30, seqno: 2_000_000_005 };
+  const lost = { nodes: [empty('home'), at('east', 9)], noted, without: [] };
+
+  it('is told: it is lost', () => {
+    expect(planOf(lost).warnings).toEqual([
+      `this node held history ${other} up to position 30, and no node has a copy of it`,
+    ]);
+    expect(planOf({ ...lost, nodes: [...lost.nodes, at('west', 30, { uuid: other })] }).warnings).toEqual([
+      `east holds another history, ${history}`,
+    ]);
+  });
+
+  it('is replaced too, and the new seqnos are above those that it gave', () => {
+    expect(otherHistories(lost, history)).toEqual([
+      { keyspaceId: other, position: 30, seqno: 2_000_000_005 },
+    ]);
+    expect(seqnoSeen(lost)).toBe(2_000_000_005);
+  });
+});
+
+it('every history that a node holds beside that of the source is replaced, and none twice', () => {
+  const nodes = [empty('home'), at('east', 9), at('west', 7, { uuid: other }), at('north', 8)];
+  const noted = { keyspaceId: other, position: 7 };
+  expect(otherHistories({ nodes, noted, without: [] }, history)).toEqual([
+    { keyspaceId: other, position: 7, seqno: 7 },
+  ]);
+  expect(seqnoSeen({ nodes, noted, without: [] })).toBe(9);
 });
 
 it('a node that cannot be asked is missing, unless it is named as lost', () => {

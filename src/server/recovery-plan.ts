@@ -1,4 +1,5 @@
-import { epoch as epochOf, seqno, type NodeId } from '../model/ids.js';
+import { epoch as epochOf, seqno, type KeyspaceId, type NodeId } from '../model/ids.js';
+import type { ReplacedHistory } from '../storage/store.js';
 import type { RecoveryCopy, RecoveryPlan } from '../transaction/service.js';
 
 /** What a node said of its copy. */
@@ -18,7 +19,8 @@ export interface RecoveryFacts {
   /** This node first. */
   readonly nodes: readonly KnownCopy[];
   /** What this node had noted of its own store before. */
-  readonly noted: { readonly keyspaceId: string; readonly position: number } | undefined;
+  readonly noted:
+    { readonly keyspaceId: string; readonly position: number; readonly seqno?: number } | undefined;
   readonly without: readonly string[];
 }
 
@@ -31,8 +33,32 @@ export function planOf(facts: RecoveryFacts): RecoveryPlan {
     source: source?.node,
     seqno: source?.copy?.seqno ?? seqno(0),
     unproven: source === undefined ? undefined : unprovenBehind(source, facts),
-    warnings: [...unasked(facts), ...(source === undefined ? [nothingToTake] : besides(source, asked))],
+    warnings: [
+      ...unasked(facts),
+      ...(source === undefined ? [nothingToTake] : warningsBeside(source, facts)),
+    ],
   };
+}
+
+/** At least the highest seqno that any history has given, as far as anything here tells. */
+export function seqnoSeen({ nodes, noted }: RecoveryFacts): number {
+  return Math.max(noted?.seqno ?? 0, ...nodes.map(({ copy }) => copy?.seqno ?? 0));
+}
+
+/** The histories that were found beside that of the source, which it is to take the place of too. */
+export function otherHistories(
+  { nodes, noted }: RecoveryFacts,
+  of: KeyspaceId | undefined,
+): ReplacedHistory[] {
+  const held = nodes.flatMap(({ copy }) =>
+    copy?.uuid === undefined ? [] : [{ keyspaceId: copy.uuid, position: copy.position, seqno: copy.seqno }],
+  );
+  const found = [...held];
+  if (noted !== undefined && held.every(({ keyspaceId }) => keyspaceId !== noted.keyspaceId)) {
+    const { keyspaceId, position } = noted;
+    found.push({ keyspaceId: keyspaceId as KeyspaceId, position, seqno: seqno(noted.seqno ?? 0) });
+  }
+  return found.filter(({ keyspaceId }) => keyspaceId !== of);
 }
 
 /** Nodes that must be asked before anything is done, and cannot be. */
@@ -84,6 +110,17 @@ function unasked({ nodes, without }: RecoveryFacts): string[] {
     );
 }
 
+function warningsBeside(source: KnownCopy, { nodes, noted }: RecoveryFacts): string[] {
+  const asked = nodes.filter(({ copy }) => copy !== undefined);
+  const isHeld = noted === undefined || asked.some(({ copy }) => copy!.uuid === noted.keyspaceId);
+  const lost = isHeld
+    ? []
+    : [
+        `this node held history ${noted.keyspaceId} up to position ${noted.position}, and no node has a copy of it`,
+      ];
+  return [...lost, ...besides(source, asked)];
+}
+
 function besides(source: KnownCopy, asked: readonly KnownCopy[]): string[] {
   const { uuid, position } = source.copy!;
   return asked.flatMap(({ node, copy, hash, isUsable }) => {
@@ -93,6 +130,10 @@ function besides(source: KnownCopy, asked: readonly KnownCopy[]): string[] {
       return [`${node} holds position ${copy.position}, and is ${copy.state}: its copy cannot be taken`];
     if (copy.position === position && hash !== source.hash)
       return [`${node} holds another entry at position ${position}: the history was forked`];
+    if (copy.state === 'inconsistent')
+      return [
+        `${node} holds position ${copy.position}, and is inconsistent: what differs there is not restored`,
+      ];
     return [];
   });
 }

@@ -199,8 +199,14 @@ describe('a home that was set back', () => {
     await eventually(() =>
       expect(cluster.status('home').detail).toMatch(/holds another entry|ahead of the log/),
     );
-    const { source, uuid } = await recovered();
+    await eventually(() => expect(cluster.status('east').state).toBe('inconsistent'));
+    const { source, uuid, warnings } = await eventually(async () => {
+      const plan = valueOf(await cluster.admin('home').planRecovery(everyone));
+      expect(plan.warnings.join()).toMatch(/east holds position \d+, and is inconsistent/);
+      return valueOf(await cluster.admin('home').recover(everyone));
+    });
     expect(source).toBe('home');
+    expect(warnings.join()).toMatch(/east .* what differs there is not restored/);
     await eventually(() => expect(cluster.status('home')).toMatchObject({ writable: true, uuid }));
     for (const node of ['east', 'west']) await rejoined(node);
     await cluster.writable();
@@ -247,6 +253,24 @@ it('a healthy keyspace is not recovered, and none elsewhere than at its home', a
   });
   for (const asked of [cluster.admin('west').recover(everyone), cluster.admin('west').planRecovery(everyone)])
     expect(failureOf(await asked)).toMatchObject({ code: 'OPERATION_REFUSED' });
+});
+
+it('a clock that is far from those of the others begins no history: its id floor would never fall again', async () => {
+  cluster = await InProcessCluster.start();
+  await writeMany(3);
+  await cluster.settled();
+  cluster.clockOffsetMs.set('home', 3_600_000);
+  await wipeHome();
+  await eventually(async () => {
+    const { code, message } = failureOf(await cluster.admin('home').recover(everyone));
+    expect({ code, message }).toMatchObject({
+      code: 'OPERATION_REFUSED',
+      message: expect.stringMatching(/clock .* ms apart/),
+    });
+  });
+  cluster.clockOffsetMs.delete('home');
+  await recovered();
+  await cluster.writable(['home']);
 });
 
 it('a damaged home is recovered from a follower, and its copy is set aside', async () => {

@@ -7,13 +7,24 @@ import type { RecoverOptions, Recovery, RecoveryCopy, RecoveryPlan } from '../tr
 import { historyOf, type PeerCopy } from './donors.js';
 import type { HeadNote } from './head-note.js';
 import type { KeyspaceHost } from './keyspace-host.js';
-import { missing, planOf, type KnownCopy, type RecoveryFacts } from './recovery-plan.js';
+import {
+  missing,
+  otherHistories,
+  planOf,
+  seqnoSeen,
+  type KnownCopy,
+  type RecoveryFacts,
+} from './recovery-plan.js';
 
 export interface RecoveryPorts {
   readonly self: NodeId;
   readonly host: KeyspaceHost;
   readonly peers: () => readonly PeerCopy[];
   readonly note: HeadNote | undefined;
+  /** Why this node's clock is too far from those of the peers that it reaches, or undefined. */
+  readonly obstacle: () => string | undefined;
+  /** Whether a node's clock has been compared with this one's. */
+  readonly clockCompared: (node: NodeId) => boolean;
   readonly runtime: Runtime;
 }
 
@@ -42,7 +53,7 @@ export class KeyspaceRecovery {
     const refusal = this.#notHere() ?? this.#notNow(facts, plan);
     if (refusal !== undefined) return fail('OPERATION_REFUSED', refusal);
     // Nothing was awaited since the host was found idle.
-    return this.#recoverFrom(plan);
+    return this.#recoverFrom(plan, facts);
   }
 
   #notHere(): string | undefined {
@@ -55,21 +66,26 @@ export class KeyspaceRecovery {
     if (host.node?.sequencing === true) return 'the keyspace is healthy: its sequencer serves';
     const unasked = missing(facts);
     if (unasked.length > 0) return `${unasked.join(', ')} cannot be asked; name those that are lost`;
-    return plan.source === undefined ? 'no node has a copy that can be taken' : undefined;
+    if (plan.source === undefined) return 'no node has a copy that can be taken';
+    // Log time and the id floor of the new history are this clock's, and never fall again.
+    const { obstacle, clockCompared } = this.#ports;
+    const other = plan.copies.find(({ node }) => !clockCompared(node));
+    return other === undefined
+      ? obstacle()
+      : `this node's clock and that of ${other.node} are not compared yet`;
   }
 
-  async #recoverFrom(plan: RecoveryPlan): Promise<Result<Recovery>> {
+  async #recoverFrom(plan: RecoveryPlan, facts: RecoveryFacts): Promise<Result<Recovery>> {
     const { host, self, runtime } = this.#ports;
-    const uuidBefore = plan.copies.find(({ node }) => node === plan.source)?.uuid;
-    const seqnoSeen = Math.max(...plan.copies.map((copy) => copy.seqno));
-    const seqnoBase = seqno((Math.floor((seqnoSeen + seqnoMargin) / seqnoStep) + 1) * seqnoStep);
+    const copy = plan.copies.find(({ node }) => node === plan.source)!;
+    const uuidBefore = copy.uuid!;
+    const seqnoBase = seqno((Math.floor((seqnoSeen(facts) + seqnoMargin) / seqnoStep) + 1) * seqnoStep);
     const uuid = mintKeyspaceId(runtime.random.bytes(16));
     const nonce = Buffer.from(runtime.random.bytes(nonceBytes));
     const beginning = { keyspaceId: uuid, keyspace: host.name, nowMs: runtime.clock.nowMs(), nonce };
-    const alsoReplaced = plan.copies.flatMap((copy) =>
-      copy.uuid === undefined || copy.uuid === uuidBefore ? [] : [{ ...copy, keyspaceId: copy.uuid }],
-    );
-    const source = plan.source === self ? undefined : plan.source;
+    const alsoReplaced = otherHistories(facts, uuidBefore);
+    const source =
+      plan.source === self ? undefined : { node: copy.node, keyspaceId: uuidBefore, position: copy.position };
     runtime.logger.warn({ ...plan, uuidBefore, uuid, seqnoBase }, 'the log is being recovered');
     try {
       await host.recover(source, (open) =>
