@@ -138,6 +138,25 @@ describe('a disk that fails at one moment', () => {
     expect(await cluster.stateHashes()).toHaveLength(1);
   });
 
+  it('and never again holds nobody up who orders another copy', async () => {
+    cluster = await InProcessCluster.start();
+    await writeMany(3);
+    await leaveBehind('west');
+    const place = cluster.place('west');
+    const exchange = place.exchange.bind(place);
+    place.exchange = async (options) => {
+      const name = await exchange(options);
+      const faults = Array.from({ length: 1000 }, () => new Error('input/output error'));
+      if (place.exchanges === 1) place.current.openFaults.push(...faults);
+      return name;
+    };
+    await cluster.startNode('west');
+    await eventually(() => expect(cluster.status('west').detail).toMatch(/cannot be opened/), within);
+    await rejoin('west');
+    await joinedBySnapshot('west');
+    expect(await cluster.stateHashes()).toHaveLength(1);
+  });
+
   it('when a home that could not be recovered is opened again: it is opened once more', async () => {
     cluster = await InProcessCluster.start({ nodes: ['home', 'east'] });
     await writeMany(3);

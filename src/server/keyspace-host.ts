@@ -1,7 +1,7 @@
 import type { KeyspaceId, KeyspaceName, NodeId, RegionId } from '../model/ids.js';
 import { fail, succeed, type Result } from '../model/errors.js';
 import { SeenLog } from '../replica/seen-log.js';
-import { delay } from '../runtime/runtime.js';
+import type { Cancel } from '../runtime/runtime.js';
 import { openKeyspaceStore } from '../storage/keyspace-store.js';
 import type { StorePlace } from '../storage/store-place.js';
 import { StoreDamaged, type Head, type OpenDatabase } from '../storage/store.js';
@@ -72,6 +72,7 @@ export class KeyspaceHost {
   #change: { readonly what: string; readonly done: Promise<void> } | undefined;
   /** A copy that was being brought in when the node stopped. */
   #unfinished: JoinOrder | undefined;
+  #cancelOpening: Cancel = () => {};
   #draining = false;
   #stopped = false;
 
@@ -139,6 +140,7 @@ export class KeyspaceHost {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#cancelOpening();
     this.drain();
     await this.#joining?.stop();
     await this.#change?.done;
@@ -286,6 +288,7 @@ export class KeyspaceHost {
   /** From here on the keyspace is absent; resolves when its store is closed. `held`: what this node still answers for. */
   async #close(absence: Pick<Absence, 'state' | 'detail'>, held: Head | undefined): Promise<void> {
     const node = this.#node;
+    this.#cancelOpening();
     this.#refuseToServe(absence);
     this.#absent.leave('the keyspace changes');
     this.#absent = this.#newAbsent(held);
@@ -302,19 +305,19 @@ export class KeyspaceHost {
     this.#options.runtime.logger.info(absence, 'this keyspace is not served here');
   }
 
-  /** Tries for as long as it takes: a disk that is full may have room again. */
+  /** Tries for as long as it takes, since a disk that is full may have room again; between two tries an operator may act. */
   async #openAgain(opening: Opening): Promise<void> {
     const { logger, timers } = this.#options.runtime;
-    for (;;) {
-      try {
-        await this.#openStore(opening);
-        break;
-      } catch (error) {
-        logger.error({ error }, 'the store cannot be opened; trying again');
-        this.#absence = { state: 'joining', detail: `the store cannot be opened: ${String(error)}` };
-        await delay(timers, openAgainMs);
-        if (this.#stopped) return;
-      }
+    try {
+      await this.#openStore(opening);
+    } catch (error) {
+      if (this.#stopped) return;
+      logger.error({ error }, 'the store cannot be opened; trying again');
+      this.#refuseToServe({ state: 'joining', detail: `the store cannot be opened: ${String(error)}` });
+      this.#cancelOpening = timers.after(openAgainMs, () => {
+        if (this.busy === undefined) this.#begin('opening', () => this.#openAgain(opening));
+      });
+      return;
     }
     if (this.#stopped) return;
     this.#node?.start();
