@@ -129,6 +129,10 @@ export const limits = {
   /** A change feed without a commit tells its position after this time. */
   feedHeartbeatMs: 5 * secondMs,
 
+  /** While the oldest write of a keyspace that came over HTTP waits for longer, no more are taken than end in this time. */
+  writeWaitMsMax: 500,
+  /** So many may always wait. */
+  writesMin: 64,
   /** HTTP requests about data that a node has under way; more are refused before they are taken. */
   httpRequestsMax: 1024,
   /** Bodies of these, as announced. */

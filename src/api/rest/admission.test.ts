@@ -5,6 +5,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../../test/support/eventually.js';
 import { HttpHarness, type HttpAnswer } from '../../../test/support/http-harness.js';
 import { limits } from '../../model/limits.js';
+import type { Clock } from '../../runtime/runtime.js';
+import { systemClock } from '../../runtime/system/clock.js';
 import type { AdmissionOptions } from './admission.js';
 
 let http: HttpHarness;
@@ -12,6 +14,8 @@ let registry: Registry;
 let release: () => void;
 let sockets: Socket[];
 let gate: Promise<void>;
+/** How far the server's clock is ahead. */
+let laterMs: number;
 
 function hold(): void {
   gate = new Promise<void>((resolve) => (release = resolve));
@@ -27,7 +31,9 @@ afterEach(async () => {
 async function start(bounds: Partial<AdmissionOptions['bounds']>): Promise<void> {
   registry = new Registry();
   sockets = [];
-  http = await HttpHarness.start({ registry, admission: { bounds: { ...limits, ...bounds } } });
+  laterMs = 0;
+  const clock: Clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + laterMs };
+  http = await HttpHarness.start({ registry, clock, admission: { bounds: { ...limits, ...bounds } } });
   hold();
   const service = http.node.default;
   const transact = service.transact.bind(service);
@@ -183,6 +189,33 @@ describe('while commits wait too long for their outcome', () => {
       `/v1/keyspaces/default/transactions/${transactionId}/commit`,
     );
     expect(committed.status).toBe(200);
+  });
+});
+
+describe('while writes wait too long on this node', () => {
+  it('one more is refused, of this keyspace and where there is a sequencer, until the late ones have ended', async () => {
+    await start({});
+    await http.app.listen({ host: '127.0.0.1', port: 0 });
+    const taken = Array.from({ length: limits.writesMin }, () => write());
+    await underWay(limits.writesMin);
+    const next = write();
+    await underWay(limits.writesMin + 1);
+    laterMs = limits.writeWaitMsMax + 1000;
+    expect((await write()).json()).toMatchObject({ code: 'OVERLOADED', outcome: 'not-committed' });
+    expect((await read('/v1/keyspaces/default/keys?prefix=b')).status).toBe(200);
+    const other = await http.sendRaw('PUT', '/v1/keyspaces/eu/keys/a', Buffer.from('x'), {
+      'content-length': '1',
+    });
+    expect(other.status).toBe(200);
+    const { status } = http.node.default;
+    http.node.default.status = () => ({ ...status.call(http.node.default), writable: false });
+    const told = write();
+    await underWay(limits.writesMin + 2);
+    http.node.default.status = status;
+    expect((await write()).status).toBe(503);
+    release();
+    for (const { status: answered } of await Promise.all([...taken, next, told])) expect(answered).toBe(200);
+    expect((await write()).status).toBe(200);
   });
 });
 

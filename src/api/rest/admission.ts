@@ -4,8 +4,10 @@ import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { failure, type OutcomeWord } from '../../model/errors.js';
 import { limits } from '../../model/limits.js';
+import type { Clock } from '../../runtime/runtime.js';
 import type { NodeService } from '../../transaction/service.js';
 import { problemOf, retryAfterSeconds } from '../errors.js';
+import { WritesUnderWay } from './writes-under-way.js';
 
 export type AdmissionLimits = Pick<
   typeof limits,
@@ -23,6 +25,7 @@ type Bounds = { readonly [Name in keyof AdmissionLimits]: number };
 export interface AdmissionOptions {
   readonly node: Pick<NodeService, 'region' | 'keyspace'>;
   readonly registry: Registry;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly bounds?: Bounds;
 }
 
@@ -44,17 +47,20 @@ type Refused = 'requests' | 'bodies' | 'commits' | 'probes' | 'connections';
  */
 export class Admission {
   readonly #node: AdmissionOptions['node'];
+  readonly #clock: AdmissionOptions['clock'];
   readonly #bounds: Bounds;
   readonly #refuse: Refusals;
   /** Beyond httpConnectionsMax, the oldest first. */
   readonly #spare = new Set<Socket>();
+  readonly #writes = new Map<string, WritesUnderWay>();
   #connections = 0;
   #requests = 0;
   #bodiesBytes = 0;
   #probes = 0;
 
-  constructor({ node, registry, bounds = limits }: AdmissionOptions) {
+  constructor({ node, registry, clock, bounds = limits }: AdmissionOptions) {
     this.#node = node;
+    this.#clock = clock;
     this.#bounds = bounds;
     this.#refuse = new Refusals(node.region, registry);
     observe(
@@ -101,23 +107,42 @@ export class Admission {
     const bytes = announcedBytes(request, bounds.requestBodyBytesMax);
     if (bytes > 0 && this.#bodiesBytes + bytes > bounds.httpBodiesBytesMax)
       return this.#refuse.answer('bodies', request, response);
-    if (this.#isShed(request)) return this.#refuse.answer('commits', request, response);
+    const written = writtenKeyspace(request);
+    if (written !== undefined && this.#sheds(written))
+      return this.#refuse.answer('commits', request, response);
     if (request.method === 'GET' && feed.test(url)) return false;
+    const endWrite = written === undefined ? undefined : this.#writesOf(written)?.take();
     this.#requests += 1;
     this.#bodiesBytes += bytes;
     response.once('close', () => {
       this.#requests -= 1;
       this.#bodiesBytes -= bytes;
+      endWrite?.();
     });
     return false;
   }
 
-  /** Its COMMIT would be refused when all of it had been read and judged: what that costs is saved. */
-  #isShed({ method, url }: IncomingMessage): boolean {
-    if (method === 'GET' || method === 'HEAD') return false;
-    const keyspace = begins.exec(url!)?.[1];
-    return keyspace !== undefined && this.#node.keyspace(keyspace)?.shedsCommits === true;
+  /** A COMMIT would be refused when all of its request had been read and judged, or wait too long: what that costs is saved. */
+  #sheds(name: string): boolean {
+    const keyspace = this.#node.keyspace(name);
+    if (keyspace === undefined) return false;
+    // What waits for a sequencer or a disk is told so, and costs this node little.
+    return (
+      keyspace.shedsCommits === true ||
+      (this.#writes.get(name)?.areLate === true && keyspace.status().writable)
+    );
   }
+
+  #writesOf(name: string): WritesUnderWay | undefined {
+    let writes = this.#writes.get(name);
+    if (writes === undefined && this.#node.keyspace(name) !== undefined)
+      this.#writes.set(name, (writes = new WritesUnderWay(this.#clock)));
+    return writes;
+  }
+}
+
+function writtenKeyspace({ method, url }: IncomingMessage): string | undefined {
+  return method === 'GET' || method === 'HEAD' ? undefined : begins.exec(url!)?.[1];
 }
 
 /** Puts `admission` before all that answers requests of `app`; what `answersFirst` answers takes no place. */

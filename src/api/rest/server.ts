@@ -88,7 +88,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await collectOpenApi(app, node.version);
   await registerRoutes(app, node, registry);
   const answersFirst = plainReadsOf(app, { node, letsIn, durations, clock });
-  admit(app, new Admission({ node, registry, ...admission }), answersFirst);
+  admit(app, new Admission({ node, registry, clock, ...admission }), answersFirst);
   await app.ready();
   return app;
 }
