@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { keyspaceId } from '../../test/support/begun-store.js';
-import { nodeId } from '../model/ids.js';
+import { nodeId, type KeyspaceId } from '../model/ids.js';
 import { DonorChoice } from './donor-choice.js';
 
 const [near, far] = [nodeId('near'), nodeId('far')];
@@ -29,6 +29,23 @@ it('the donor of a copy is asked to go on with it, five times without a chunk, t
     choice.failed(again);
   }
   expect(choice.choose(candidates, begun)).toMatchObject({ node: far, resume: false });
+});
+
+it('where nobody else gives a copy the donor is asked to go on with it for as long as it may hold it', () => {
+  const choice = new DonorChoice();
+  const alone = [candidates[0]!];
+  for (let tries = 0; tries < 5; tries++) choice.failed(choice.choose([], begun)!);
+  expect(choice.choose([], begun)).toBeUndefined();
+  const again = choice.choose(alone, begun)!;
+  expect(again).toEqual({ node: near, keyspaceId, resume: true });
+  choice.gone(again);
+  expect(choice.choose(alone, begun)).toEqual({ node: near, keyspaceId, resume: false });
+});
+
+it('a copy of a history that none of the candidates serves is not gone on with', () => {
+  const another = '00000000-0000-4000-8000-000000000001' as KeyspaceId;
+  const served = [{ node: far, keyspaceId: another, position: 1 }];
+  expect(new DonorChoice().choose(served, begun)).toEqual({ node: far, keyspaceId: another, resume: false });
 });
 
 it('every candidate is asked whether it holds a copy that was begun before a restart', () => {

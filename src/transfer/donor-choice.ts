@@ -31,12 +31,18 @@ export class DonorChoice {
   readonly #resumeTries = new Map<NodeId, number>();
 
   choose(candidates: readonly DonorCandidate[], begun: Begun | undefined): Choice | undefined {
-    const resumed = begun === undefined ? undefined : this.#toResume(candidates, begun);
+    const isServed = (id: KeyspaceId): boolean =>
+      candidates.length === 0 || candidates.some(({ keyspaceId }) => keyspaceId === id);
+    const canResume = begun !== undefined && isServed(begun.keyspaceId);
+    const resumed = canResume ? this.#toResume(candidates, begun) : undefined;
     if (resumed !== undefined) return { ...resumed, resume: true };
     let best: DonorCandidate | undefined;
     for (const candidate of candidates)
       if (best === undefined || this.#failuresOf(candidate) < this.#failuresOf(best)) best = candidate;
-    return best === undefined ? undefined : { node: best.node, keyspaceId: best.keyspaceId, resume: false };
+    if (best === undefined) return undefined;
+    const { node, keyspaceId } = best;
+    const mayHold = this.#resumeTries.get(node) !== Infinity;
+    return { node, keyspaceId, resume: canResume && begun.donor === node && mayHold };
   }
 
   /** It could not be reached, refused, or its stream broke. */
