@@ -10,6 +10,7 @@ import { dataKey, dataRow, decodeData } from '../storage/layout.js';
 let cluster: InProcessCluster;
 afterEach(() => cluster.stop());
 
+const replacedByRejoin = 'a copy that must not be served is replaced by rejoin alone';
 const within = { withinMs: 20_000 };
 const write = async (text: string) =>
   valueOf(await cluster.service('home').transact(oneShot({ mutations: [put(text)] })));
@@ -68,7 +69,7 @@ describe('a copy that a check found wrong', () => {
     await condemned({ ...silentLogger, warn: (_, message) => warned.push(message) });
     await leaveBehind('west');
     await cluster.startNode('west');
-    await eventually(() => expect(warned).toContain('a wrong copy is replaced by rejoin alone'), within);
+    await eventually(() => expect(warned).toContain(replacedByRejoin), within);
     expect(cluster.status('west')).toMatchObject({ state: 'inconsistent', join: undefined });
     await rejoin('west');
     await joinedBySnapshot('west');
@@ -119,6 +120,37 @@ describe('a copy that a check found wrong', () => {
     await cluster.settled(['west']);
     expect(await hashOf('west')).toEqual(await hashOf('home'));
   });
+});
+
+it('a copy in which damage was found waits for the operator, also when entries no longer bring it up', async () => {
+  const warned: string[] = [];
+  const logger: Logger = {
+    ...silentLogger,
+    warn: (_, message) => warned.push(message),
+    child: () => logger,
+  };
+  cluster = await InProcessCluster.start({ logger });
+  await write('a');
+  await cluster.settled();
+  await cluster.stopNode('west');
+  cluster.disk('west').flipBit(dataKey(key('a')), -1);
+  await cluster.startNode('west');
+  await cluster.writable();
+  await cluster.cutOff('west');
+  await writeMany(20);
+  await cluster.settled(['home', 'east']);
+  for (const node of ['home', 'east']) {
+    const { store } = cluster.parts(node);
+    await store.trim(logPosition(store.head.position));
+  }
+  await cluster.service('west').read([key('a')], local);
+  expect(cluster.status('west').state).toBe('damaged');
+  cluster.network.heal();
+  await eventually(() => expect(warned).toContain(replacedByRejoin), within);
+  expect(cluster.status('west')).toMatchObject({ state: 'damaged', join: undefined });
+  await rejoin('west');
+  await joinedBySnapshot('west');
+  expect(await setAside('west')).toHaveLength(1);
 });
 
 describe('a disk that fails at one moment', () => {

@@ -356,9 +356,11 @@ export class KeyspaceHost {
         suspicion,
         joined,
         takeSnapshot: (why, history) => {
-          const wrong = this.#node?.check.wrong;
-          if (wrong !== undefined)
-            return runtime.logger.warn({ why, wrong }, 'a wrong copy is replaced by rejoin alone');
+          const wrong = this.#node?.check.wrong?.why ?? store.damage;
+          if (wrong !== undefined) {
+            const fields = { why, wrong };
+            return runtime.logger.warn(fields, 'a copy that must not be served is replaced by rejoin alone');
+          }
           const order = { why, ordered: false, history };
           if (this.busy === undefined) this.#begin('joining', () => this.#join(order));
         },
