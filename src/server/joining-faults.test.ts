@@ -5,7 +5,7 @@ import { InProcessCluster } from '../../test/support/in-process-cluster.js';
 import { key, local, oneShot, put, textOf, valueOf } from '../../test/support/requests.js';
 import { logPosition } from '../model/ids.js';
 import { silentLogger, type Logger } from '../runtime/runtime.js';
-import { dataKey, dataRow, decodeData } from '../storage/layout.js';
+import { condemnedKey, dataKey, dataRow, decodeData } from '../storage/layout.js';
 
 let cluster: InProcessCluster;
 afterEach(() => cluster.stop());
@@ -76,23 +76,33 @@ describe('a copy that a check found wrong', () => {
     expect(await setAside('west')).toHaveLength(1);
   });
 
-  it('is set aside also when the node was restarted while it rejoined', async () => {
-    await condemned();
-    await cluster.stopNode('west');
-    await cluster.startNode('west');
-    await eventually(() => expect(cluster.status('west').state).toBe('inconsistent'));
-    holdTransfers('west');
-    await rejoin('west');
-    await waitsForTransfer('west');
-    for (const donor of ['home', 'east']) cluster.network.passOn(donor, 'west', 'transfer', 1);
-    await eventually(() => expect(cluster.status('west').join?.phase).toBe('copying'));
-    await cluster.stopNode('west');
-    for (const donor of ['home', 'east']) cluster.network.drop(donor, 'west', 'transfer');
-    await cluster.startNode('west');
-    await joinedBySnapshot('west');
-    expect(await setAside('west')).toHaveLength(1);
-    expect(await cluster.stateHashes()).toHaveLength(1);
-  });
+  it.each(['inconsistent', 'damaged'])(
+    'is set aside also when the node was restarted while it rejoined: %s',
+    async (state) => {
+      await condemned();
+      await cluster.stopNode('west');
+      if (state === 'damaged') {
+        // Damage that a store does not show when it opens.
+        cluster.disk('west').overwrite(condemnedKey, undefined);
+        cluster.disk('west').flipBit(dataKey(key('key 0')), -1);
+      }
+      await cluster.startNode('west');
+      await eventually(() => expect(cluster.status('west').position).toBeGreaterThan(0));
+      await cluster.service('west').read([key('key 0')], local);
+      await eventually(() => expect(cluster.status('west').state).toBe(state));
+      holdTransfers('west');
+      await rejoin('west');
+      await waitsForTransfer('west');
+      for (const donor of ['home', 'east']) cluster.network.passOn(donor, 'west', 'transfer', 1);
+      await eventually(() => expect(cluster.status('west').join?.phase).toBe('copying'));
+      await cluster.stopNode('west');
+      for (const donor of ['home', 'east']) cluster.network.drop(donor, 'west', 'transfer');
+      await cluster.startNode('west');
+      await joinedBySnapshot('west');
+      expect(await setAside('west')).toHaveLength(1);
+      expect(await cluster.stateHashes()).toHaveLength(1);
+    },
+  );
 
   it('is given to nobody any more, also not what is left of a transfer', async () => {
     const nodes = ['home', 'east', 'north', 'south', 'west'];

@@ -20,7 +20,7 @@ import { donorAt, type PeerCopy } from './donors.js';
 import type { HeadNote } from './head-note.js';
 import { KeyspaceJoining } from './keyspace-joining.js';
 import { KeyspaceNode, type KeyspaceNodeOptions } from './keyspace-node.js';
-import { unfinishedCopy, wasOrdered } from './unfinished-copy.js';
+import { unfinishedCopy } from './unfinished-copy.js';
 
 export interface NodeKeyspace {
   readonly name: KeyspaceName;
@@ -84,7 +84,8 @@ export class KeyspaceHost {
     if (keyspace.homeNode === self) return host;
     const unfinished = await unfinishedCopy(keyspace.place, runtime.logger);
     if (unfinished !== undefined) {
-      const ordered = wasOrdered(unfinished, host.#node?.store);
+      // Over a damaged copy none is begun but on the operator's word.
+      const ordered = unfinished.givenUp === true || host.#node === undefined;
       host.#unfinished = { why: 'a copy was being brought in when the node stopped', ordered };
     }
     return host;

@@ -6,6 +6,8 @@ export interface CopyOrigin {
   readonly transferId: Buffer;
   readonly head: Head;
   readonly replaced: readonly ReplacedHistory[];
+  /** An operator gave up the store that it is to take the place of, whatever that is. */
+  readonly givenUp?: true;
 }
 
 /** A part of a copy: rows in the order of their keys. Chunks are numbered 1, 2, 3 … */

@@ -21,16 +21,17 @@ export function withoutEntries(head: Head): HeadRecord {
   return { head, oldestPosition: head.position + 1, hashBeforeOldest: head.chainHash };
 }
 
-export function originRow({ transferId, head, replaced }: CopyOrigin): Row {
+export function originRow({ transferId, head, replaced, givenUp }: CopyOrigin): Row {
   const writer = new ByteWriter(512).raw(transferId).bytes(encodeHead(withoutEntries(head)));
-  return { key: originKey, value: seal(originKey, writeReplaced(writer, replaced)) };
+  return { key: originKey, value: seal(originKey, writeReplaced(writer, replaced).u8(givenUp ? 1 : 0)) };
 }
 
 /** Throws StoreDamaged. */
 export function decodeOrigin(record: Buffer): CopyOrigin {
   const reader = unseal(originKey, record, () => 'the record of what the copy is of');
   const transferId = reader.raw(transferIdBytes);
-  return { transferId, head: decodeHead(reader.bytes()).head, replaced: readReplaced(reader) };
+  const origin = { transferId, head: decodeHead(reader.bytes()).head, replaced: readReplaced(reader) };
+  return reader.u8() === 1 ? { ...origin, givenUp: true } : origin;
 }
 
 /** What came in one chunk, apart from the rows. */

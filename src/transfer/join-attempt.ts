@@ -93,7 +93,10 @@ export class JoinAttempt {
     if ('untrue' in origin) return { kind: 'untrue', why: origin.untrue };
     const other = this.#copy === undefined ? undefined : judgeResumed(origin, this.#copy.origin);
     if (other !== undefined) return { kind: 'untrue', why: other.untrue };
-    const copy = (this.#copy ??= await this.#events.begin(origin));
+    const { mayReplaceDifferent } = this.#ports;
+    const copy = (this.#copy ??= await this.#events.begin(
+      mayReplaceDifferent ? { ...origin, givenUp: true } : origin,
+    ));
     this.#events.onWelcome(welcome.ownCopy, welcome.bytesEstimate);
     return this.#take(copy);
   }
