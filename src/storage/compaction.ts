@@ -6,6 +6,7 @@ const nowhere = Buffer.from([0xff]);
 
 interface CompactsRanges {
   compactRange(start: Buffer, end: Buffer): Promise<void>;
+  approximateSize(start: Buffer, end: Buffer): Promise<number>;
 }
 
 /**
@@ -25,4 +26,10 @@ export function flushAndMerge(database: Database): Promise<void> {
 export async function compactRange(database: Database, start: Buffer, end: Buffer): Promise<void> {
   const compacting = database as Database & Partial<CompactsRanges>;
   await compacting.compactRange?.(start, end);
+}
+
+/** What a range takes in tables, about; 0 on a database that has none. */
+export async function bytesInTables(database: Database, start: Buffer, end: Buffer): Promise<number> {
+  const compacting = database as Database & Partial<CompactsRanges>;
+  return (await compacting.approximateSize?.(start, end)) ?? 0;
 }

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { begun, reopen } from '../../test/support/begun-store.js';
+import { begun, keyspaceId, reopen } from '../../test/support/begun-store.js';
 import { Chain, set, testId, transaction } from '../../test/support/chain.js';
 import { FaultyDisk } from '../../test/support/faulty-database.js';
 import { logPosition } from '../model/ids.js';
 import { limits } from '../model/limits.js';
 import { silentLogger } from '../runtime/runtime.js';
-import { entryKey, numberedKey } from './layout.js';
+import { entryKey, everything, numberedKey } from './layout.js';
 import { beginIncomingCopy } from './level-incoming-copy.js';
-import { ApplyFailed, StoreDamaged, type KeyspaceStore } from './store.js';
+import { openKeyspaceStore } from './keyspace-store.js';
+import { ApplyFailed, StoreDamaged, type Database, type KeyspaceStore } from './store.js';
 
 async function filled(
   count: number,
@@ -33,6 +34,37 @@ async function expectCounted(store: KeyspaceStore, disk: FaultyDisk): Promise<vo
   expect(outcomes).toBe(rows.length);
   expect(outcomesBytes).toBe(rows.reduce((bytes, [at, value]) => bytes + at.length + value.length, 0));
 }
+
+it('room is not asked for again and again while a snapshot keeps it: what is dropped meanwhile is gone over once in a while', async () => {
+  const disk = new FaultyDisk();
+  let compacted = 0;
+  let left = 0;
+  const open = async (): Promise<Database> =>
+    Object.assign(await disk.open(), {
+      compactRange: (start: Buffer) => {
+        if (start.equals(everything('entry').gte)) compacted += 1;
+        return Promise.resolve();
+      },
+      approximateSize: () => Promise.resolve(left),
+    });
+  const store = await openKeyspaceStore(open, silentLogger);
+  const chain = new Chain(store.head);
+  await store.apply([chain.next({ kind: 'genesis', keyspaceId, keyspace: 'default' })]);
+  const large = 'x'.repeat(limits.valueBytesMax - 1);
+  const drop = async (mebibytes: number): Promise<number> => {
+    for (let i = 0; i < mebibytes; i++) await store.apply([chain.transactions([set('k', large)])]);
+    await store.trim(logPosition(store.head.position));
+    return compacted;
+  };
+  expect(await drop(21)).toBe(1);
+  left = 80 * 1024 * 1024;
+  expect(await drop(20)).toBe(2);
+  expect(await drop(20)).toBe(2);
+  left = 0;
+  expect(await drop(30)).toBe(3);
+  expect(await drop(20)).toBe(4);
+  await store.close();
+}, 60_000);
 
 describe('trim', () => {
   it('drops entries but keeps the place, so that the rest is still verified', async () => {

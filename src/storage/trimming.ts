@@ -1,12 +1,15 @@
 import { limits } from '../model/limits.js';
-import { compactRange, flushAndMerge } from './compaction.js';
+import { bytesInTables, compactRange, flushAndMerge } from './compaction.js';
 import { entryKey, everything, outcomeKeyFloor } from './layout.js';
 import type { SharedState } from './shared-state.js';
+import type { Database } from './store.js';
 import { dropEntries, dropOutcomes, type Dropping } from './trim.js';
 import { Turns } from './turns.js';
 
 /** Deleted records take room until LevelDB compacts them; when there are this many bytes of them it is told to. */
 const compactBytesMin = 16 * 1024 * 1024;
+/** And at the latest with so many, however much of what was deleted before is still there. */
+const compactBytesMax = 1024 * 1024 * 1024;
 /** Batches of each kind in one trim, so that it ends. */
 const batchesMax = 16;
 
@@ -24,8 +27,8 @@ export class Trimming {
   readonly #turns = new Turns();
   /** Entries up to here have surely left LevelDB's log. */
   #inTablesTo = -1;
-  #entriesBytes = 0;
-  #outcomesBytes = 0;
+  readonly #entries = new Dropped();
+  readonly #outcomes = new Dropped();
 
   constructor(store: Trimmed) {
     this.#store = store;
@@ -66,8 +69,8 @@ export class Trimming {
         const dropping = await next(state);
         if (dropping === undefined || dropping.operations.length === 0) return false;
         if (!(await this.#store.drop(dropping, state))) return false;
-        this.#entriesBytes += dropping.entriesBytes;
-        for (const { bytes } of dropping.outcomes.values()) this.#outcomesBytes -= bytes;
+        this.#entries.bytes += dropping.entriesBytes;
+        for (const { bytes } of dropping.outcomes.values()) this.#outcomes.bytes -= bytes;
         return true;
       });
       if (!goesOn) return;
@@ -75,13 +78,26 @@ export class Trimming {
   }
 
   async #compact({ database, oldestPosition, head }: SharedState): Promise<void> {
-    if (this.#entriesBytes >= compactBytesMin) {
-      this.#entriesBytes = 0;
-      await compactRange(database, everything('entry').gte, entryKey(oldestPosition));
-    }
-    if (this.#outcomesBytes >= compactBytesMin) {
-      this.#outcomesBytes = 0;
-      await compactRange(database, everything('outcome').gte, outcomeKeyFloor(head.idFloorMs));
-    }
+    await this.#entries.compact(database, everything('entry').gte, entryKey(oldestPosition));
+    await this.#outcomes.compact(database, everything('outcome').gte, outcomeKeyFloor(head.idFloorMs));
+  }
+}
+
+/** What was dropped of a range, and when LevelDB is told to give its room back. */
+class Dropped {
+  /** Since the last time. */
+  bytes = 0;
+  #dueBytes = compactBytesMin;
+
+  /**
+   * Only when it is due. What a snapshot that is older still keeps, of a transfer or a check, stays in the tables and is
+   * written anew each time; so the more was left the last time, the longer it waits.
+   */
+  async compact(database: Database, start: Buffer, end: Buffer): Promise<void> {
+    if (this.bytes < this.#dueBytes) return;
+    this.bytes = 0;
+    await compactRange(database, start, end);
+    const leftBytes = await bytesInTables(database, start, end);
+    this.#dueBytes = Math.min(Math.max(compactBytesMin, leftBytes / 2), compactBytesMax);
   }
 }
