@@ -90,6 +90,8 @@ describe('a copy that a check found wrong', () => {
       await eventually(() => expect(cluster.status('west').position).toBeGreaterThan(0));
       await cluster.service('west').read([key('key 0')], local);
       await eventually(() => expect(cluster.status('west').state).toBe(state));
+      await write('beyond the copy that is given up');
+      await cluster.settled(['home', 'east']);
       holdTransfers('west');
       await rejoin('west');
       await waitsForTransfer('west');
