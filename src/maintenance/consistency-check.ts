@@ -62,6 +62,7 @@ export class ConsistencyCheck {
   readonly #unsubscribe: () => void;
   #run: Run | undefined;
   #wrong: Condemned | undefined;
+  #damageIsNoted = false;
   #markedMs: number;
   #stopped = false;
 
@@ -72,6 +73,7 @@ export class ConsistencyCheck {
     this.#markedMs = runtime.clock.monotonicMs();
     this.#unsubscribe = store.onApplied((applied, head) => this.#onApplied(applied, head));
     this.#cancel = every(runtime.timers, periodMs, () => {
+      this.#noteDamage();
       this.#judge();
       this.#markWhenDue();
     });
@@ -200,14 +202,27 @@ export class ConsistencyCheck {
 
   #stopServing({ mark, position, detail }: Run): void {
     if (this.#wrong !== undefined) return;
-    const { runtime, self, store, onWrong } = this.#ports;
+    const { runtime, self, onWrong } = this.#ports;
     const why = `the state of ${self} differs at mark ${mark}, position ${position} (${detail})`;
     this.#wrong = { why, sinceMs: runtime.clock.nowMs() };
     runtime.logger.error({ why }, 'this node stops serving the keyspace');
     onWrong(why);
-    store.condemn(this.#wrong).catch((error: unknown) => {
+    this.#condemn(this.#wrong);
+  }
+
+  /** What reading has found is found again after a restart only where it is read again. */
+  #noteDamage(): void {
+    const { store, runtime } = this.#ports;
+    if (store.damage === undefined || store.condemned !== undefined || this.#damageIsNoted) return;
+    this.#damageIsNoted = true;
+    this.#condemn({ why: `damaged: ${store.damage}`, sinceMs: runtime.clock.nowMs() });
+  }
+
+  #condemn(condemned: Condemned): void {
+    const { store, runtime } = this.#ports;
+    store.condemn(condemned).catch((error: unknown) => {
       const until =
-        'it is not noted that this copy is wrong: after a restart it is served until the next check';
+        'it is not noted that this copy is wrong: after a restart it is served until that is found again';
       runtime.logger.error({ error }, until);
     });
   }

@@ -4,7 +4,6 @@ import type { Key } from '../model/keys.js';
 import { limits } from '../model/limits.js';
 import type { LoggedOutcome } from '../model/outcome.js';
 import type { Logger } from '../runtime/runtime.js';
-import type { Census } from './census.js';
 import { chainHashAt } from './chain-hashes.js';
 import { readEntries } from './entry-reader.js';
 import { evaluate, type GroupEffect } from './evaluate.js';
@@ -89,13 +88,11 @@ class LevelKeyspaceStore implements KeyspaceStore {
   #database: Database;
   /** The state at the last durable apply that listeners know of. */
   #state: SharedState;
-  #election: Buffer | undefined;
-  #condemned: Condemned | undefined;
+  /** What was read at the last open, and has changed since. */
+  #known: Pick<Opened['verified'], 'election' | 'condemned' | 'replaced' | 'census'>;
   #condition: Condition = 'serving';
   #damage: string | undefined;
   #halted: string | undefined;
-  #replaced: readonly ReplacedHistory[];
-  #census: Census;
   #writing = false;
   #staleHints: readonly Buffer[] = [];
 
@@ -106,10 +103,7 @@ class LevelKeyspaceStore implements KeyspaceStore {
     this.#probe = made.probe;
     this.#logger = made.logger;
     this.#database = made.database;
-    this.#election = made.verified.election;
-    this.#condemned = made.verified.condemned;
-    this.#replaced = made.verified.replaced;
-    this.#census = made.verified.census;
+    this.#known = made.verified;
     this.#state = new SharedState(made.database, made.verified, this.#records);
     this.#freshIds = new FreshIds(made.verified.newestOutcomeMs);
   }
@@ -127,15 +121,15 @@ class LevelKeyspaceStore implements KeyspaceStore {
   }
 
   get replaced(): readonly ReplacedHistory[] {
-    return this.#replaced;
+    return this.#known.replaced;
   }
 
   get kept(): Kept {
-    return this.#census;
+    return this.#known.census;
   }
 
   get election(): Buffer | undefined {
-    return this.#election;
+    return this.#known.election;
   }
 
   get oldestPosition(): number {
@@ -163,10 +157,10 @@ class LevelKeyspaceStore implements KeyspaceStore {
     for (const outcomes of effect.outcomes) for (const { id } of outcomes) this.#freshIds.note(id);
     const operations = groupOperations(decoded, base, effect, after);
     const outcomes = outcomesWritten(operations);
-    operations.push(...this.#census.spanOperations(outcomes));
+    operations.push(...this.#known.census.spanOperations(outcomes));
     await this.#write(operations, after, effect.changes);
-    this.#census.addEntries(decoded);
-    this.#census.changeOutcomes(outcomes);
+    this.#known.census.addEntries(decoded);
+    this.#known.census.changeOutcomes(outcomes);
     const applied = decoded.map((one, i) => ({ ...one, outcomes: effect.outcomes[i]! }));
     this.#notify(applied);
     return applied;
@@ -257,10 +251,7 @@ class LevelKeyspaceStore implements KeyspaceStore {
       const written = { key: head ? headKey : formatKey, value: head ?? encodeFormat() };
       await writeBatch(database, [{ type: 'put', ...written }]);
       this.#state = state;
-      this.#election = verified.election;
-      this.#replaced = verified.replaced;
-      this.#condemned = verified.condemned;
-      this.#census = verified.census;
+      this.#known = verified;
       this.#condition = 'serving';
       this.#logger.info({ position: verified.head.position, found: found.length }, 'the store has recovered');
       if (found.length > 0) this.#notify(found);
@@ -294,14 +285,15 @@ class LevelKeyspaceStore implements KeyspaceStore {
   }
 
   get condemned(): Condemned | undefined {
-    return this.#condemned;
+    return this.#known.condemned;
   }
 
   condemn(condemned: Condemned): Promise<void> {
     return this.#turns.take(async () => {
-      this.#expectWritable();
+      // What is damaged may be condemned too.
+      if (this.#damage === undefined || this.#condition !== 'serving') this.#expectWritable();
       await this.#write([{ type: 'put', key: condemnedKey, value: encodeCondemned(condemned) }]);
-      this.#condemned = condemned;
+      this.#known = { ...this.#known, condemned };
     });
   }
 
@@ -309,7 +301,7 @@ class LevelKeyspaceStore implements KeyspaceStore {
     return this.#turns.take(async () => {
       this.#expectWritable();
       await this.#write([{ type: 'put', key: electionKey, value: encodeElection(nonce) }]);
-      this.#election = Buffer.from(nonce);
+      this.#known = { ...this.#known, election: Buffer.from(nonce) };
     });
   }
 
@@ -323,11 +315,11 @@ class LevelKeyspaceStore implements KeyspaceStore {
       if (database !== this.#database) return false;
       const { oldestPosition, hashBeforeOldest } = dropping;
       const after: HeadRecord = { head: this.#state.head, oldestPosition, hashBeforeOldest };
-      const counts = this.#census.spanOperations(dropping.outcomes);
+      const counts = this.#known.census.spanOperations(dropping.outcomes);
       const isAt: Operation = { type: 'put', key: headKey, value: encodeHead(after) };
       await this.#write([...dropping.operations, ...counts, isAt], after);
-      this.#census.dropEntries(oldestPosition - dropping.from, dropping.entriesBytes);
-      this.#census.changeOutcomes(dropping.outcomes);
+      this.#known.census.dropEntries(oldestPosition - dropping.from, dropping.entriesBytes);
+      this.#known.census.changeOutcomes(dropping.outcomes);
       return true;
     });
   }

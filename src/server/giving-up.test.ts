@@ -1,0 +1,60 @@
+import { afterEach, expect, it } from 'vitest';
+import { eventually } from '../../test/support/eventually.js';
+import { InProcessCluster } from '../../test/support/in-process-cluster.js';
+import { key, local, oneShot, put, valueOf } from '../../test/support/requests.js';
+import { dataKey } from '../storage/layout.js';
+
+let cluster: InProcessCluster;
+afterEach(() => cluster.stop());
+
+const within = { withinMs: 20_000 };
+
+async function restart(node: string): Promise<void> {
+  await cluster.stopNode(node);
+  await cluster.startNode(node);
+}
+
+async function startWithOneKey(): Promise<void> {
+  cluster = await InProcessCluster.start();
+  valueOf(await cluster.service('home').transact(oneShot({ mutations: [put('a')] })));
+  await cluster.settled();
+}
+
+it('damage that a read has found is not forgotten by a restart: the copy is not served again', async () => {
+  await startWithOneKey();
+  await cluster.stopNode('west');
+  cluster.disk('west').flipBit(dataKey(key('a')), -1);
+  await cluster.startNode('west');
+  await cluster.writable();
+  await cluster.service('west').read([key('a')], local);
+  expect(cluster.status('west').state).toBe('damaged');
+  await eventually(() => expect(cluster.parts('west').store.condemned).toBeDefined(), within);
+  await restart('west');
+  expect(cluster.status('west')).toMatchObject({
+    state: 'inconsistent',
+    detail: expect.stringContaining('damaged: the checksum of') as string,
+  });
+  const read = await cluster.service('west').read([key('b')], local);
+  expect(read).toMatchObject({ ok: false, failure: { code: 'NODE_INCONSISTENT' } });
+});
+
+it('a copy that the operator gave up is not served again when the node restarts before another has come', async () => {
+  await startWithOneKey();
+  for (const donor of ['home', 'east']) cluster.network.hold(donor, 'west', 'transfer');
+  await eventually(async () => valueOf(await cluster.admin('west').rejoin()), within);
+  await eventually(() => expect(cluster.service('west').status().state).toBe('joining'), within);
+  await eventually(() =>
+    expect(['home', 'east'].some((donor) => cluster.network.waiting(donor, 'west', 'transfer') > 0)).toBe(
+      true,
+    ),
+  );
+  await restart('west');
+  expect(cluster.status('west')).toMatchObject({
+    state: 'inconsistent',
+    detail: 'given up: an operator ordered it',
+  });
+  cluster.network.releaseAll();
+  await eventually(async () => valueOf(await cluster.admin('west').rejoin()), within);
+  await cluster.writable();
+  expect(await cluster.admin('west').setAside()).toHaveLength(1);
+});
