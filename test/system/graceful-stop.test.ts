@@ -1,9 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { get, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { connect, OutcomeUnknownError, type Client } from '../../src/client/index.js';
 import { startTestCluster, type TestCluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
-import { clientsOf, sameHash, takesWrites } from '../support/http-cluster.js';
-import type { HttpClient, HttpOutcome } from '../support/http-client.js';
+import { clientsOf, sameHash, statusOf, takesWrites } from '../support/http-cluster.js';
+import type { HttpClient, HttpOutcome, Json } from '../support/http-client.js';
+import { endpointOf } from '../support/sdk-endpoints.js';
 
 let cluster: TestCluster;
 let clients: ReadonlyMap<string, HttpClient>;
@@ -52,28 +55,78 @@ function commitOn(node: string): { readonly outcomes: HttpOutcome[]; readonly en
   return { outcomes, ended: Promise.all(Array.from({ length: 16 }, client)) };
 }
 
+interface Told {
+  acknowledged: number;
+  unknown: number;
+}
+
+/** Commits over gRPC sessions with this node alone, with a watch and a transaction open there, until they are ended. */
+async function sessionsOn(node: string): Promise<{ readonly told: Told; end(): Promise<void> }> {
+  const told: Told = { acknowledged: 0, unknown: 0 };
+  const open = (): Promise<Client> => connect({ endpoints: [endpointOf(cluster, node)] });
+  const clients = await Promise.all([open(), open()]);
+  const commits = async (client: Client): Promise<void> => {
+    while (!isEnding)
+      try {
+        await client.sum('count', 1);
+        told.acknowledged += 1;
+      } catch (error) {
+        if (error instanceof OutcomeUnknownError) told.unknown += 1;
+      }
+  };
+  let isEnding = false;
+  let seen = 0;
+  const watch = clients[0]!.watch();
+  const watching = (async () => {
+    for await (const event of watch) seen += event.changes.length;
+  })();
+  const running = clients.flatMap((client) => Array.from({ length: 4 }, () => commits(client)));
+  let release = (): void => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  let isOpen = false;
+  const transaction = clients[1]!.transact(async (tx) => {
+    await tx.get('count');
+    isOpen = true;
+    await held;
+  });
+  await eventually(() => isOpen && seen > 20 && told.acknowledged > 20);
+  return {
+    told,
+    end: async () => {
+      isEnding = true;
+      await Promise.all(running);
+      release();
+      for (const client of clients) client.close();
+      await Promise.allSettled([watching, transaction]);
+    },
+  };
+}
+
 it.each(['eu-west', 'us-east'])(
-  'SIGTERM: %s answers what is under way, ends feeds in order, forgets open transactions, and exits with 0',
+  'SIGTERM: %s answers what is under way, ends feeds and sessions, forgets open transactions, and exits with 0',
   async (node) => {
     const before = await count();
     const begin = { method: 'POST', path: '/v1/keyspaces/default/transactions', body: {} } as const;
     const { transactionId } = await at(node).json(begin);
     const feed = await openFeed(node);
+    const sessions = await sessionsOn(node);
     const { outcomes, ended } = commitOn(node);
     await eventually(() => outcomes.length > 50);
     const exit = await cluster.node(node).stop();
     expect(exit).toMatchObject({ code: 0, signal: null });
     await feed.ended;
     await ended;
+    const { told } = sessions;
     const acknowledged = outcomes.filter((one) => one.kind === 'reply' && one.status === 200).length;
     const unknown = outcomes.filter(
       (one) => one.kind === 'no-reply' || (one.kind === 'reply' && one.json.outcome === 'unknown'),
     ).length;
     await cluster.node(node).start();
     await takesWrites(at(node), 'default');
+    await sessions.end();
     const added = (await count()) - before;
-    expect(added).toBeGreaterThanOrEqual(acknowledged);
-    expect(added).toBeLessThanOrEqual(acknowledged + unknown);
+    expect(added).toBeGreaterThanOrEqual(acknowledged + told.acknowledged);
+    expect(added).toBeLessThanOrEqual(acknowledged + unknown + told.acknowledged + told.unknown);
     const path = `/v1/keyspaces/default/transactions/${transactionId}/keys/a`;
     expect((await at(node).ask({ path })).json).toMatchObject({ code: 'TRANSACTION_NOT_FOUND' });
     await sameHash(clients.values(), 'default');
@@ -96,4 +149,55 @@ it('a second SIGTERM ends a node at once; what it acknowledged is there', async 
   const acknowledged = outcomes.filter((one) => one.kind === 'reply' && one.status === 200).length;
   expect((await count()) - before).toBeGreaterThanOrEqual(acknowledged);
   await sameHash(clients.values(), 'default');
+});
+
+const largeValues = 40;
+const largeBytes = 800 * 1024;
+
+/** Orders a new copy for ap-south, and resolves in the middle of its transfer: with the node that gives it. */
+async function joining(): Promise<string> {
+  const rejoin = { method: 'POST', path: '/v1/admin/keyspaces/default/rejoin' } as const;
+  expect((await at('ap-south').ask(rejoin)).status).toBe(202);
+  let join: Json;
+  await eventually(
+    async () => {
+      ({ join } = await statusOf(at('ap-south'), 'default'));
+      expect(join).toMatchObject({ by: 'snapshot', phase: 'copying', bytes: expect.any(Number) });
+      expect(join.bytes).toBeGreaterThan(0);
+    },
+    { everyMs: 1 },
+  );
+  expect(join.bytes).toBeLessThan(largeValues * largeBytes);
+  return join.donor;
+}
+
+async function hasJoined(): Promise<void> {
+  await eventually(
+    async () =>
+      expect(await statusOf(at('ap-south'), 'default')).toMatchObject({
+        state: 'synced',
+        join: { by: 'snapshot', phase: 'done' },
+      }),
+    { withinMs: 60_000, what: 'ap-south to have its new copy' },
+  );
+  await sameHash(clients.values(), 'default');
+}
+
+it('SIGTERM in the middle of a transfer: the donor, then the joiner, exits with 0, and the copy arrives all the same', async () => {
+  for (let n = 0; n < largeValues; n++) {
+    const body = randomBytes(largeBytes);
+    const put = { method: 'PUT', path: `/v1/keyspaces/default/keys/large${n}`, body } as const;
+    expect((await at('us-east').ask(put)).status).toBe(200);
+  }
+  const donor = cluster.node(await joining());
+  // What it stands still for is not given to it meanwhile.
+  cluster.node('ap-south').pause();
+  const exit = await donor.stop().finally(() => cluster.node('ap-south').resume());
+  expect(exit).toMatchObject({ code: 0, signal: null });
+  await donor.start();
+  await hasJoined();
+  await joining();
+  expect(await cluster.node('ap-south').stop()).toMatchObject({ code: 0, signal: null });
+  await cluster.node('ap-south').start();
+  await hasJoined();
 });
