@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { begun, reopen } from '../../test/support/begun-store.js';
-import { atomic, key, remove, set, testId, type Chain } from '../../test/support/chain.js';
+import { reopen } from '../../test/support/begun-store.js';
+import { key, set, testId } from '../../test/support/chain.js';
+import { chunkOf, donor, transferId, type Donor } from '../../test/support/copy-donor.js';
 import { FaultyDisk } from '../../test/support/faulty-database.js';
 import { MemoryPlace } from '../../test/support/memory-place.js';
 import { logPosition } from '../model/ids.js';
 import { silentLogger } from '../runtime/runtime.js';
-import type { CopyChunk, CopyOrigin, IncomingCopy } from './incoming-copy.js';
+import type { CopyChunk, IncomingCopy } from './incoming-copy.js';
 import { dataKey, headKey, numberedKey, outcomeKey } from './layout.js';
 import { beginIncomingCopy, openIncomingCopy } from './level-incoming-copy.js';
-import { chunkHash, packRows } from './packed-rows.js';
 import {
   ApplyFailed,
   EntriesDoNotFollow,
@@ -17,47 +17,7 @@ import {
   type Database,
   type KeyspaceStore,
   type OpenDatabase,
-  type Row,
 } from './store.js';
-
-const transferId = Buffer.alloc(16, 9);
-const chunkBytes = 300;
-
-interface Donor {
-  readonly store: KeyspaceStore;
-  readonly chain: Chain;
-  readonly origin: CopyOrigin;
-  readonly chunks: readonly CopyChunk[];
-  /** That follow the copy. */
-  readonly entries: readonly Buffer[];
-}
-
-async function donor(): Promise<Donor> {
-  const { store, chain } = await begun();
-  for (let i = 0; i < 20; i++)
-    await store.apply([chain.transactions([set(`key ${i}`, `value ${i}`, i % 3)])]);
-  await store.apply([chain.transactions([atomic('sum', 'n', 5n)], [remove('key 7')])]);
-  const snapshot = store.snapshot();
-  const chunks: CopyChunk[] = [];
-  for (;;) {
-    const rows = await snapshot.rows(chunks.at(-1)?.rows.at(-1)?.key, chunkBytes);
-    if (rows.length === 0) break;
-    chunks.push(chunkOf(chunks.length + 1, rows));
-  }
-  snapshot.release();
-  const origin = { transferId, head: store.head, replaced: [] };
-  const entries = [
-    chain.transactions([set('key 3', 'newer'), atomic('sum', 'n', 1n)]),
-    chain.barrier(),
-    chain.transactions([remove('key 4')], [set('last')]),
-  ];
-  await store.apply(entries);
-  return { store, chain, origin, chunks, entries };
-}
-
-function chunkOf(number: number, rows: readonly Row[]): CopyChunk {
-  return { number, rows, packed: packRows(rows), hash: chunkHash(rows) };
-}
 
 const begin = (disk: FaultyDisk, { origin }: Donor): Promise<IncomingCopy> =>
   beginIncomingCopy(disk.open, origin, silentLogger);

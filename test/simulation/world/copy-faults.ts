@@ -1,4 +1,4 @@
-import type { Fault } from './faults.js';
+import type { Fault } from './fault.js';
 import type { SeededRandom } from './seeded-random.js';
 import type { SimDisk } from './sim-disk.js';
 import type { SimNode } from './sim-node.js';

@@ -1,14 +1,8 @@
 import { copyFaults } from './copy-faults.js';
+import type { Fault } from './fault.js';
 import type { SeededRandom } from './seeded-random.js';
 import type { SimNode } from './sim-node.js';
 import { keyspaceNames, type World } from './world.js';
-
-export interface Fault {
-  readonly name: string;
-  readonly weight: number;
-  readonly strike: () => void;
-  readonly isPossible?: boolean;
-}
 
 /** What goes wrong in a world, drawn from its seed: crashes, cuts, broken connections, slowness, clocks, disks. */
 export class Faults {
