@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { reopen } from '../../test/support/begun-store.js';
+import { begun, reopen } from '../../test/support/begun-store.js';
 import { key, set, testId } from '../../test/support/chain.js';
 import { chunkOf, donor, transferId, type Donor } from '../../test/support/copy-donor.js';
 import { FaultyDisk } from '../../test/support/faulty-database.js';
