@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** Measurements of a cluster under faults: too much load, a node that stands still or is slow. docs/guides/benchmarks.md */
+/** Measurements of a cluster under faults: too much load, a node that stands still, is slow, or has lost its copy. docs/guides/benchmarks.md */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -7,9 +7,10 @@ import { packageRoot } from '../../src/local/package-root.js';
 import { describeMachine, refuseMemory } from '../machine/describe.js';
 import { Undo } from '../run/undo.js';
 import { overload } from './overload.js';
+import { rejoin } from './rejoin.js';
 import { stoppedNode } from './stopped-node.js';
 
-const scenarios = ['overload', 'stopped-node', 'slow-node'] as const;
+const scenarios = ['overload', 'stopped-node', 'slow-node', 'rejoin'] as const;
 
 interface Options {
   readonly scenario: (typeof scenarios)[number];
@@ -53,6 +54,7 @@ async function main({ scenario, seconds, factor, mutations, data }: Options): Pr
     overload: () => overload({ ...common, factor, mutations }),
     'stopped-node': () => stoppedNode(common),
     'slow-node': () => stoppedNode({ ...common, slowedBy: 100 }),
+    rejoin: () => rejoin(common),
   };
   try {
     const date = new Date().toISOString();

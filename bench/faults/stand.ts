@@ -45,25 +45,37 @@ export async function setUp({ directory, regions, undo }: StandOptions): Promise
 
 const startMs = 200;
 
-/** The sum of what the regions' clients do in a closed loop, per second: what the cluster can serve with all of this machine. */
-export async function capacityOf(
+export interface Saturating {
+  /** Of all regions together. */
+  readonly clients: number;
+  readonly seconds: number;
+  readonly mutations: number;
+}
+
+/** What the regions' clients do in a closed loop, by region. */
+export async function saturate(
   stand: Stand,
   regions: readonly RegionName[],
-  {
-    clients,
-    seconds,
-    mutations,
-  }: { readonly clients: number; readonly seconds: number; readonly mutations: number },
-): Promise<number> {
+  { clients, seconds, mutations }: Saturating,
+): Promise<{ readonly perSecond: number; readonly gapMsMax: number }[]> {
   const beginMs = Date.now() + startMs;
   const perRegion = Math.ceil(clients / regions.length);
-  const reports = await Promise.all(
+  return Promise.all(
     regions.map((region) =>
       stand
         .load(region)
         .ask({ kind: 'saturate', mutations, clients: perRegion, beginMs, seconds }, 'saturated'),
     ),
   );
+}
+
+/** The sum of what the regions' clients do in a closed loop, per second: what the cluster can serve with all of this machine. */
+export async function capacityOf(
+  stand: Stand,
+  regions: readonly RegionName[],
+  saturating: Saturating,
+): Promise<number> {
+  const reports = await saturate(stand, regions, saturating);
   return reports.reduce((sum, { perSecond }) => sum + perSecond, 0);
 }
 
@@ -142,6 +154,7 @@ export interface KeyspaceView {
   readonly applied: number;
   readonly position: number;
   readonly staleness?: number;
+  readonly join?: { readonly by: string; readonly phase: string; readonly bytes: number };
 }
 
 /** Keyspace `default` as a node shows it. */

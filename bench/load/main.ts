@@ -45,7 +45,7 @@ async function execute(
     case 'run':
       return { kind: 'ran', report: await run(store, random, order) };
     case 'saturate':
-      return { kind: 'saturated', perSecond: await saturate(address, random, order) };
+      return { kind: 'saturated', ...(await saturate(address, random, order)) };
     case 'offer':
       return { kind: 'offered', report: await offer(address, random, order) };
     case 'total': {
@@ -79,17 +79,22 @@ async function saturate(
   address: string,
   random: SeededRandom,
   { mutations, clients, beginMs, seconds }: SaturateOrder,
-): Promise<number> {
+): Promise<{ readonly perSecond: number; readonly gapMsMax: number }> {
   const request = writeRequests(random, mutations);
+  let lastMs = Math.max(performance.now(), beginMs - performance.timeOrigin);
+  let gapMsMax = 0;
   const connections = Array.from({ length: clients }, () => new HttpConnection(address));
   const loops = connections.map((connection) => async (): Promise<Updated> => {
     const { status } = await request(connection);
     if (status !== 200) throw new Error(`HTTP ${status}`);
+    const nowMs = performance.now();
+    gapMsMax = Math.max(gapMsMax, nowMs - lastMs);
+    lastMs = Math.max(lastMs, nowMs);
     return { kind: 'committed', tries: 1 };
   });
   const { measured } = await runClosedLoop(loops, { beginMs, endMs: beginMs + seconds * 1000 });
   for (const connection of connections) connection.close();
-  return measured / seconds;
+  return { perSecond: measured / seconds, gapMsMax };
 }
 
 async function offer(address: string, random: SeededRandom, order: OfferOrder): Promise<OfferReport> {

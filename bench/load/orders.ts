@@ -36,7 +36,7 @@ export interface RunOrder {
   readonly endMs: number;
 }
 
-/** A closed loop of the same writes as those of an OfferOrder, for as many as are served. */
+/** A closed loop of the same writes as those of an OfferOrder, for as many as are served. Tells the longest time without one. */
 export interface SaturateOrder {
   readonly kind: 'saturate';
   readonly mutations: number;
@@ -60,7 +60,7 @@ export type Answer =
   | { readonly kind: 'total'; readonly total: number }
   | { readonly kind: 'observed'; readonly position: number; readonly seqno: number }
   | { readonly kind: 'ran'; readonly report: LoadReport }
-  | { readonly kind: 'saturated'; readonly perSecond: number }
+  | { readonly kind: 'saturated'; readonly perSecond: number; readonly gapMsMax: number }
   | { readonly kind: 'offered'; readonly report: OfferReport }
   | { readonly kind: 'failed'; readonly reason: string };
 
