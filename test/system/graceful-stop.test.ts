@@ -151,7 +151,7 @@ it('a second SIGTERM ends a node at once; what it acknowledged is there', async 
   await sameHash(clients.values(), 'default');
 });
 
-const largeValues = 40;
+const largeValues = 25;
 const largeBytes = 800 * 1024;
 
 /** Orders a new copy for ap-south, and resolves in the middle of its transfer: with the node that gives it. */
