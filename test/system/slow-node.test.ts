@@ -8,7 +8,7 @@ import type { HttpClient } from '../support/http-client.js';
 const stopped = 'ap-south';
 const others = ['us-east', 'eu-west'];
 /** More than the streams to a node may hold (limits.peerStreamQueueBytesMax). */
-const largeCommits = 100;
+const largeCommits = 84;
 const large = Buffer.alloc(800 * 1024, 'x');
 const residentMiBMax = 1024;
 
