@@ -64,17 +64,18 @@ export function doomingAtCommit(): void {
   });
 }
 
-/** The sequencer compares an id's time with its clock, also when that is behind log time. */
+/** The sequencer compares an id's time with its clock, and not with the floor of its log; so do the nodes. */
 export function judgingIdsByTheClock(): void {
   let batch: BatchContext | undefined;
+  let floorMs = 0;
   divert({
-    onBatch: (context) => (batch = context),
+    onBatch: (context) => {
+      batch = context;
+      if (context !== undefined) floorMs = Math.max(floorMs, context.tip.idFloorMs, context.idFloorMs);
+    },
     transactionTimeMs: (real) => (id) => {
-      if (batch === undefined) return Infinity;
       const madeMs = real(id);
-      const { nowMs, tip } = batch;
-      if (madeMs < nowMs - limits.outcomesMsMax) return 0;
-      const floorMs = Math.max(tip.idFloorMs, tip.logTimeMs - limits.outcomesMsMax);
+      if (batch !== undefined && madeMs < batch.nowMs - limits.outcomesMsMax) return 0;
       return Math.max(madeMs, floorMs);
     },
   });
