@@ -40,6 +40,6 @@ it('a check that hashes for too long gives its snapshot back, and leaves room fo
     verdict: 'incomplete',
     detail: expect.stringMatching(/no hash: .* 6 hours/),
   });
-  check.stop();
+  await check.stop();
   await store.close();
 });

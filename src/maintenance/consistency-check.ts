@@ -62,7 +62,7 @@ export class ConsistencyCheck {
   readonly #unsubscribe: () => void;
   #run: Run | undefined;
   #wrong: Condemned | undefined;
-  #damageIsNoted = false;
+  #damageNoted: Promise<void> | undefined;
   #markedMs: number;
   #stopped = false;
 
@@ -73,7 +73,7 @@ export class ConsistencyCheck {
     this.#markedMs = runtime.clock.monotonicMs();
     this.#unsubscribe = store.onApplied((applied, head) => this.#onApplied(applied, head));
     this.#cancel = every(runtime.timers, periodMs, () => {
-      this.#noteDamage();
+      void this.#noteDamage();
       this.#judge();
       this.#markWhenDue();
     });
@@ -107,10 +107,12 @@ export class ConsistencyCheck {
     return this.#ports.mark() ?? Promise.resolve(fail('OPERATION_REFUSED', elsewhere));
   }
 
-  stop(): void {
+  /** Resolves when what is known to be damaged is noted; the store is still open then. */
+  stop(): Promise<void> {
     this.#stopped = true;
     this.#cancel();
     this.#unsubscribe();
+    return this.#noteDamage();
   }
 
   #isHashing(): boolean {
@@ -207,20 +209,20 @@ export class ConsistencyCheck {
     this.#wrong = { why, sinceMs: runtime.clock.nowMs() };
     runtime.logger.error({ why }, 'this node stops serving the keyspace');
     onWrong(why);
-    this.#condemn(this.#wrong);
+    void this.#condemn(this.#wrong);
   }
 
   /** What reading has found is found again after a restart only where it is read again. */
-  #noteDamage(): void {
+  #noteDamage(): Promise<void> {
     const { store, runtime } = this.#ports;
-    if (store.damage === undefined || store.condemned !== undefined || this.#damageIsNoted) return;
-    this.#damageIsNoted = true;
-    this.#condemn({ why: `damaged: ${store.damage}`, sinceMs: runtime.clock.nowMs() });
+    if (store.damage === undefined || store.condemned !== undefined) return Promise.resolve();
+    const condemned = { why: `damaged: ${store.damage}`, sinceMs: runtime.clock.nowMs() };
+    return (this.#damageNoted ??= this.#condemn(condemned));
   }
 
-  #condemn(condemned: Condemned): void {
+  async #condemn(condemned: Condemned): Promise<void> {
     const { store, runtime } = this.#ports;
-    store.condemn(condemned).catch((error: unknown) => {
+    await store.condemn(condemned).catch((error: unknown) => {
       const until =
         'it is not noted that this copy is wrong: after a restart it is served until that is found again';
       runtime.logger.error({ error }, until);

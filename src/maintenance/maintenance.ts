@@ -20,9 +20,10 @@ export class Maintenance {
     this.#stopRetention = startRetention({ ...ports, others });
   }
 
-  stop(): void {
+  /** Before the store is closed. */
+  stop(): Promise<void> {
     this.#stopExpiry();
     this.#stopRetention();
-    this.check.stop();
+    return this.check.stop();
   }
 }

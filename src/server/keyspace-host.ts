@@ -244,7 +244,6 @@ export class KeyspaceHost {
     const { node } = this;
     const own = node === undefined || node.store.damage !== undefined ? undefined : this.held;
     logger.info({ why: order.why, position: own?.position }, 'this node takes a snapshot');
-    if (order.ordered) await this.#giveUp(node, order.why);
     // A copy that was given up is no longer this node's word: one that differs would stop the sequencer.
     await this.#close({ state: 'joining', detail: order.why }, order.ordered ? undefined : own);
     const donors = this.#search.begin(order.history);
@@ -262,15 +261,6 @@ export class KeyspaceHost {
         return this.place.dropIncoming();
       case 'stopped':
     }
-  }
-
-  /** Durably, so that a restart before the first chunk does not serve it again. One that cannot be written is damaged anyway. */
-  async #giveUp(node: KeyspaceNode | undefined, why: string): Promise<void> {
-    const { clock, logger } = this.#options.runtime;
-    const condemned = { why: `given up: ${why}`, sinceMs: clock.nowMs() };
-    await node?.store.condemn(condemned).catch((error: unknown) => {
-      logger.warn({ error }, 'it is not noted that this copy was given up');
-    });
   }
 
   /** What was noted of the copy before says nothing of this one. */

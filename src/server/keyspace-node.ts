@@ -157,12 +157,13 @@ export class KeyspaceNode {
   }
 
   async stop(): Promise<void> {
-    this.#maintenance.stop();
+    const maintained = this.#maintenance.stop();
     this.service.stop();
     await Promise.all([this.#sequencer?.stop(), this.#follower?.stop(), this.#log?.close()]);
     this.link.stop();
     this.feed.stop();
     this.donor.stop();
+    await maintained;
     await this.store.close();
   }
 
