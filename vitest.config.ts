@@ -18,6 +18,8 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'unit',
+          // Many of them wait for timers of their own cluster.
+          maxWorkers: 4,
           include: ['src/**/*.test.ts', 'bench/**/*.test.ts', 'test/{support,golden}/**/*.test.ts'],
           testTimeout: 20_000,
         },
