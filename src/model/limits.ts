@@ -83,6 +83,10 @@ export const limits = {
   /** Entries of one keyspace that a node keeps, by default, for nodes that are away. */
   entriesBytesMax: 1024 * mib,
   entriesMsMax: 24 * 60 * minuteMs,
+  /** Entries that stay in a log that nodes share, also when they hold them; the newest. */
+  sharedLogBytesMin: 16 * mib,
+  /** Above this a shared log takes nothing more until two regions hold what is to be dropped of it. */
+  sharedLogBytesMax: 256 * mib,
   /** Chain hashes kept beyond the entries, so that older copies can still be verified. */
   chainHashesMax: 1_000_000,
   /** Entries are counted in blocks of this size, so retention keeps to its bytes as exactly as this. */

@@ -1,5 +1,6 @@
 import type { KeyspaceId, KeyspaceName, NodeId, RegionId } from '../model/ids.js';
 import { fail, succeed, type Result } from '../model/errors.js';
+import type { OrderedLog } from '../ordering/ordered-log.js';
 import { SeenLog } from '../replica/seen-log.js';
 import type { Cancel } from '../runtime/runtime.js';
 import { openKeyspaceStore } from '../storage/keyspace-store.js';
@@ -27,6 +28,8 @@ export interface NodeKeyspace {
   readonly home: RegionId;
   readonly homeNode: NodeId;
   readonly place: StorePlace;
+  /** One candidate's view of the log that the nodes share; undefined: the store of the home node is the log. */
+  readonly sharedLog?: () => OrderedLog;
   /** Whether the store may have been set back, judged when it is open: then every peer is compared with before it leads. */
   readonly note?: HeadNote;
 }

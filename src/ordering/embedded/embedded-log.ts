@@ -1,10 +1,10 @@
 import { assert } from '../../model/assert.js';
-import type { LogPosition } from '../../model/ids.js';
+import { logPosition, type LogPosition } from '../../model/ids.js';
 import { delay, type Runtime } from '../../runtime/runtime.js';
 import { ApplyFailed, StoreClosed, type KeyspaceStore } from '../../storage/store.js';
 import { Turns } from '../../storage/turns.js';
 import { noHistory } from '../genesis.js';
-import { LogClosed, type Fence, type LogTail, type OrderedLog } from '../ordered-log.js';
+import { LogClosed, type Fence, type Led, type LogTail, type OrderedLog } from '../ordered-log.js';
 
 const retryMsMin = 100;
 const retryMsMax = 1000;
@@ -28,7 +28,7 @@ export class EmbeddedLog implements OrderedLog {
     this.#runtime = runtime;
   }
 
-  lead(nonce: Buffer): Promise<{ readonly fence: Fence } | { readonly notNow: string }> {
+  lead(nonce: Buffer): Promise<Led> {
     return this.#turns.take(async () => {
       this.#expectOpen();
       if (this.#store.damage !== undefined) return { notNow: `the store is damaged: ${this.#store.damage}` };
@@ -43,6 +43,9 @@ export class EmbeddedLog implements OrderedLog {
       return { fence: { nonce: Buffer.from(nonce), token: undefined } };
     });
   }
+
+  /** No other node can lead this log. */
+  async resign(): Promise<void> {}
 
   append(fence: Fence, position: LogPosition, entry: Uint8Array): Promise<'durable' | 'deposed'> {
     return this.#turns.take(async () => {
@@ -86,6 +89,11 @@ export class EmbeddedLog implements OrderedLog {
     if (from < this.#store.oldestPosition) return 'trimmed';
     const found = await this.#store.entries(from, bytesMax);
     return found.length === 0 && from < this.#store.oldestPosition ? 'trimmed' : found;
+  }
+
+  async oldest(): Promise<LogPosition> {
+    this.#expectOpen();
+    return logPosition(Math.max(0, this.#store.oldestPosition));
   }
 
   async tail(): Promise<LogTail> {

@@ -1,8 +1,8 @@
 import { assert } from '../../model/assert.js';
 import { decodeEntry, entryHash, lastSeqnoOf, zeroHash } from '../../model/entry.js';
-import { epoch, type LogPosition } from '../../model/ids.js';
+import { epoch, logPosition, type LogPosition } from '../../model/ids.js';
 import { encodeGenesis, noHistory, type Beginning } from '../genesis.js';
-import { LogClosed, type Fence, type LogTail, type OrderedLog } from '../ordered-log.js';
+import { LogClosed, type Fence, type Led, type LogTail, type OrderedLog } from '../ordered-log.js';
 
 /** What the candidates of a process share: the entries and who leads. */
 export class MemoryLogStorage {
@@ -48,11 +48,15 @@ export class MemoryLog implements OrderedLog {
     this.#storage = storage;
   }
 
-  async lead(nonce: Buffer): Promise<{ readonly fence: Fence } | { readonly notNow: string }> {
+  async lead(nonce: Buffer): Promise<Led> {
     this.#expectOpen();
     if (this.#storage.lastPosition < 0) return { notNow: noHistory };
     this.#storage.leader = Buffer.from(nonce);
     return { fence: { nonce: Buffer.from(nonce), token: undefined } };
+  }
+
+  async resign(fence: Fence): Promise<void> {
+    if (this.#leads(fence)) this.#storage.leader = undefined;
   }
 
   async append(fence: Fence, position: LogPosition, bytes: Uint8Array): Promise<'durable' | 'deposed'> {
@@ -87,6 +91,11 @@ export class MemoryLog implements OrderedLog {
       found.push(bytes);
     }
     return found;
+  }
+
+  async oldest(): Promise<LogPosition> {
+    this.#expectOpen();
+    return logPosition(this.#storage.oldestPosition);
   }
 
   async tail(): Promise<LogTail> {

@@ -45,7 +45,7 @@ function interpret(file: string, source: YamlFile<Content>): Checked<ClusterConf
   const { name } = content;
   return {
     ok: true,
-    value: { file, name, regions, nodes, keyspaces, retention, checksEveryMs, roundTrips },
+    value: { file, name, regions, nodes, keyspaces, retention, checksEveryMs, etcd: undefined, roundTrips },
   };
 }
 

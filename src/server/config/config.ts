@@ -20,6 +20,8 @@ export interface ClusterConfig {
   readonly retention: Retention;
   /** ms between two consistency checks of a keyspace; 0: none but on demand. */
   readonly checksEveryMs: number;
+  /** What keyspaces with `log: etcd` are ordered by; undefined when the file names none. */
+  readonly etcd: EtcdClusterConfig | undefined;
   /** Emulated round trips between regions on one machine; empty when the file has none. */
   readonly roundTrips: readonly RoundTrip[];
 }
@@ -42,9 +44,35 @@ export interface ClusterNode {
 export interface KeyspaceConfig {
   readonly name: KeyspaceName;
   readonly home: RegionId;
-  /** The node of the home region that sequences: with the embedded log the only one that can. */
+  /** The node of the home region that sequences: with the embedded log the only one that can, with etcd the one preferred. */
   readonly node: NodeId;
-  readonly log: 'embedded';
+  readonly log: 'embedded' | 'etcd';
+}
+
+export interface EtcdClusterConfig {
+  /** `http://host:port` or `https://host:port`, all of one scheme; at least one. */
+  readonly endpoints: readonly string[];
+  /** What all keys begin with; default `/meridian`. The cluster's name and the keyspace's follow. */
+  readonly prefix: string;
+  /** How long a sequencer that is silent keeps its role; etcd's own minimum is 1.5 times its election timeout. ms */
+  readonly leaseMs: number;
+}
+
+/** Paths of PEM files. */
+export interface TlsFiles {
+  /** Of the authorities whose certificates are accepted. */
+  readonly ca: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** How one node speaks to etcd. */
+export interface EtcdAccess {
+  /** In the order in which they are tried; those of the cluster when the node names none. */
+  readonly endpoints: readonly string[];
+  /** `ca` alone checks etcd; with certificate and key this node proves itself too. */
+  readonly tls: { readonly ca: string; readonly certificate?: string; readonly key?: string } | undefined;
+  readonly user: { readonly name: string; readonly password: string } | undefined;
 }
 
 /** Between two regions, both ways. */
@@ -70,6 +98,12 @@ export interface NodeConfig {
   readonly tokens: readonly string[];
   /** Bearer tokens of which a request to the admin API must carry one; with `tokens` alone it is closed, without both open. */
   readonly adminTokens: readonly string[];
+  /** Of the peer port, both ways: the certificate names the node's id. Plain text when undefined. */
+  readonly tls: TlsFiles | undefined;
+  /** Of the HTTP port. Plain text when undefined. */
+  readonly httpTls: { readonly certificate: string; readonly key: string } | undefined;
+  /** Undefined when the cluster has no etcd. */
+  readonly etcd: EtcdAccess | undefined;
 }
 
 /** `reachable`: those that answer within 5 s; `all`: every node of the cluster, however long it takes. */

@@ -52,6 +52,9 @@ function interpret(file: string, source: YamlFile<Content>, cluster: ClusterConf
       logLevel: content.logLevel ?? 'info',
       tokens: content.tokens ?? [],
       adminTokens: content.adminTokens ?? [],
+      tls: undefined,
+      httpTls: undefined,
+      etcd: undefined,
     },
   };
 }
