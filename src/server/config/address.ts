@@ -6,6 +6,12 @@ export interface Address {
   readonly port: number;
 }
 
+/** Where HTTP is asked for. */
+export interface HttpAddress extends Address {
+  /** HTTPS, of the node itself or of a proxy before it. */
+  readonly tls?: true;
+}
+
 const pattern = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)):(0|[1-9][0-9]{0,4})$/;
 
 /** Undefined unless `text` is `host:port`; an IPv6 address stands in brackets. */
@@ -20,8 +26,15 @@ export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-export function httpUrl(address: Address): string {
-  return `http://${formatAddress(address)}`;
+/** Undefined unless `text` is `host:port` or `https://host:port`. */
+export function parseHttpAddress(text: string): HttpAddress | undefined {
+  const tls = text.startsWith('https://');
+  const address = parseAddress(tls ? text.slice('https://'.length) : text);
+  return address === undefined || !tls ? address : { ...address, tls };
+}
+
+export function httpUrl(address: HttpAddress): string {
+  return `${address.tls === true ? 'https' : 'http'}://${formatAddress(address)}`;
 }
 
 /** True when only this machine can reach a server that listens at `host`. A name other than localhost counts as beyond. */

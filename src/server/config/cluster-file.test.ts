@@ -54,6 +54,33 @@ describe('a right cluster file', () => {
   });
 });
 
+describe('etcd in a cluster file', () => {
+  const parse = (etcd: string, log: string) =>
+    parseClusterFile('cluster.yaml', `${right.replace('log: embedded', `log: ${log}`)}etcd: ${etcd}\n`);
+
+  it('has a prefix and a lease unless the file says others', () => {
+    const endpoints = ['https://a:2379', 'https://[::1]:2379'];
+    expect(parse(`{ endpoints: ['${endpoints.join("','")}'] }`, 'etcd')).toMatchObject({
+      ok: true,
+      value: {
+        etcd: { endpoints, prefix: '/meridian', leaseMs: 3000 },
+        keyspaces: [{ log: 'embedded' }, { log: 'etcd' }],
+      },
+    });
+    expect(
+      parse("{ endpoints: ['http://a:1'], prefix: /of/mine, leaseMs: 60000 }", 'embedded'),
+    ).toMatchObject({
+      ok: true,
+      value: { etcd: { endpoints: ['http://a:1'], prefix: '/of/mine', leaseMs: 60_000 } },
+    });
+  });
+});
+
+it('an address of HTTP may be one of HTTPS', () => {
+  const parsed = parseClusterFile('cluster.yaml', right.replace('127.0.0.1:5', 'https://127.0.0.1:5'));
+  expect(parsed.ok && parsed.value.nodes[2]?.http).toEqual({ host: '127.0.0.1', port: 5, tls: true });
+});
+
 describe('a wrong cluster file names file, line, setting and what is allowed', () => {
   const second = 'node: east-2, log: embedded';
   const cases: readonly [string, string | RegExp, string, string][] = [
@@ -68,19 +95,19 @@ describe('a wrong cluster file names file, line, setting and what is allowed', (
       'no mapping at all',
       /[^]+/,
       '- 1',
-      'cluster.yaml: must be a cluster: name, regions, keyspaces, retention, checks, wan, not [1]',
+      'cluster.yaml: must be a cluster: name, regions, keyspaces, retention, checks, etcd, wan, not [1]',
     ],
     [
       'an empty file',
       /[^]+/,
       '',
-      'cluster.yaml: must be a cluster: name, regions, keyspaces, retention, checks, wan, not null',
+      'cluster.yaml: must be a cluster: name, regions, keyspaces, retention, checks, etcd, wan, not null',
     ],
     [
       'an unknown setting',
       'name: local',
       'nmae: local',
-      'cluster.yaml:1: nmae: unknown setting; allowed: name, regions, keyspaces, retention, checks, wan',
+      'cluster.yaml:1: nmae: unknown setting; allowed: name, regions, keyspaces, retention, checks, etcd, wan',
     ],
     [
       'an unknown setting of a keyspace',
@@ -92,7 +119,7 @@ describe('a wrong cluster file names file, line, setting and what is allowed', (
       '__proto__',
       'name: local',
       'name: local\n__proto__: {}',
-      'cluster.yaml:2: __proto__: unknown setting; allowed: name, regions, keyspaces, retention, checks, wan',
+      'cluster.yaml:2: __proto__: unknown setting; allowed: name, regions, keyspaces, retention, checks, etcd, wan',
     ],
     [
       'a missing setting',
@@ -158,19 +185,19 @@ describe('a wrong cluster file names file, line, setting and what is allowed', (
       'an address without a port',
       '127.0.0.1:5',
       '127.0.0.1',
-      'cluster.yaml:9: regions.west.nodes[0].http: must be host:port with a port from 1 to 65535, not "127.0.0.1"',
+      'cluster.yaml:9: regions.west.nodes[0].http: must be host:port or https://host:port, with a port from 1 to 65535, not "127.0.0.1"',
     ],
     [
       'port 0',
       '127.0.0.1:5',
       '127.0.0.1:0',
-      'cluster.yaml:9: regions.west.nodes[0].http: must be host:port with a port from 1 to 65535, not "127.0.0.1:0"',
+      'cluster.yaml:9: regions.west.nodes[0].http: must be host:port or https://host:port, with a port from 1 to 65535, not "127.0.0.1:0"',
     ],
     [
       'a port too high',
       '127.0.0.1:5',
       '127.0.0.1:65536',
-      'cluster.yaml:9: regions.west.nodes[0].http: must be host:port with a port from 1 to 65535, not "127.0.0.1:65536"',
+      'cluster.yaml:9: regions.west.nodes[0].http: must be host:port or https://host:port, with a port from 1 to 65535, not "127.0.0.1:65536"',
     ],
     [
       'a home that is no region',
@@ -185,11 +212,59 @@ describe('a wrong cluster file names file, line, setting and what is allowed', (
       'cluster.yaml:12: keyspaces.second.node: "west-1" is no node of the home region east; allowed: east-1, east-2',
     ],
     [
-      'etcd',
+      'a keyspace on etcd without etcd',
       second,
       'log: etcd',
-      'cluster.yaml:12: keyspaces.second.log: etcd is not available in this version; allowed: embedded',
+      "cluster.yaml:12: keyspaces.second.log: etcd needs to be named in this file: add etcd: { endpoints: ['https://host:2379'] }; allowed without it: embedded",
     ],
+    [
+      'etcd without endpoints',
+      'wan:',
+      'etcd: {}\nwan:',
+      'cluster.yaml:13: etcd.endpoints: is missing; it must be a list of 1 to 16 endpoints of etcd',
+    ],
+    [
+      'an empty list of endpoints',
+      'wan:',
+      'etcd: { endpoints: [] }\nwan:',
+      'cluster.yaml:13: etcd.endpoints: must be a list of 1 to 16 endpoints of etcd, http://host:port or https://host:port, not []',
+    ],
+    [
+      'an endpoint that is none',
+      'wan:',
+      "etcd: { endpoints: ['http://a:1', 'b:2379'] }\nwan:",
+      'cluster.yaml:13: etcd.endpoints[1]: must be http://host:port or https://host:port, not "b:2379"',
+    ],
+    [
+      'an endpoint with a path',
+      'wan:',
+      "etcd: { endpoints: ['http://a:1/x'] }\nwan:",
+      'cluster.yaml:13: etcd.endpoints[0]: must be http://host:port or https://host:port, not "http://a:1/x"',
+    ],
+    [
+      'endpoints of two schemes',
+      'wan:',
+      "etcd: { endpoints: ['http://a:1', 'https://b:1'] }\nwan:",
+      'cluster.yaml:13: etcd.endpoints: has http and https; all endpoints are of one scheme',
+    ],
+    [
+      'an endpoint given twice',
+      'wan:',
+      "etcd: { endpoints: ['http://a:1', 'http://a:1'] }\nwan:",
+      'cluster.yaml:13: etcd.endpoints: has http://a:1 twice',
+    ],
+    [
+      'a prefix without a slash',
+      'wan:',
+      "etcd: { endpoints: ['http://a:1'], prefix: m }\nwan:",
+      'cluster.yaml:13: etcd.prefix: must be what keys in etcd begin with, like /meridian, 200 characters at most, not "m"',
+    ],
+    ...[999, 60_001, 1500.5].map((ms): [string, string, string, string] => [
+      `a lease of ${ms} ms`,
+      'wan:',
+      `etcd: { endpoints: ['http://a:1'], leaseMs: ${ms} }\nwan:`,
+      `cluster.yaml:13: etcd.leaseMs: must be ms, a whole number from 1000 to 60000, not ${ms}`,
+    ]),
     [
       'another log',
       second,

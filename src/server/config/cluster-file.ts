@@ -1,8 +1,9 @@
 import type { Static } from 'typebox';
 import { isName, keyspaceName, nodeId, regionId, type NodeId } from '../../model/ids.js';
 import { nodeTag } from '../../model/transaction-id.js';
-import { formatAddress, parseAddress, type Address } from './address.js';
+import { formatAddress, parseAddress, parseHttpAddress, type HttpAddress } from './address.js';
 import type { ClusterConfig, ClusterNode, KeyspaceConfig, RegionConfig, RoundTrip } from './config.js';
+import { readClusterEtcd } from './etcd-settings.js';
 import { allowed, type Checked, type ConfigProblem } from './problem.js';
 import { readChecks, readRetention } from './retention-settings.js';
 import { clusterSchema } from './schema.js';
@@ -40,12 +41,13 @@ function interpret(file: string, source: YamlFile<Content>): Checked<ClusterConf
   const add = findings.add.bind(findings);
   const retention = readRetention(content, add);
   const checksEveryMs = readChecks(content, add);
+  const etcd = readClusterEtcd(content, add);
   const roundTrips = readRoundTrips(content, findings);
   if (findings.problems.length > 0) return { ok: false, problems: findings.problems };
   const { name } = content;
   return {
     ok: true,
-    value: { file, name, regions, nodes, keyspaces, retention, checksEveryMs, etcd: undefined, roundTrips },
+    value: { file, name, regions, nodes, keyspaces, retention, checksEveryMs, etcd, roundTrips },
   };
 }
 
@@ -55,10 +57,12 @@ function readRegions(content: Content, findings: Findings): RegionConfig[] {
   const ids = new Map<string, string>();
   const tags = new Map<number, NodeId>();
   const addresses = new Map<string, string>();
-  const claimAddress = (path: SettingPath, text: string): Address => {
-    const address = parseAddress(text);
+  const claimAddress = (node: SettingPath, kind: 'http' | 'peer', text: string): HttpAddress => {
+    const path = [...node, kind];
+    const address = kind === 'http' ? parseHttpAddress(text) : parseAddress(text);
     if (address === undefined || address.port === 0) {
-      findings.add(path, `must be host:port with a port from 1 to 65535, not ${JSON.stringify(text)}`);
+      const form = kind === 'http' ? 'host:port or https://host:port,' : 'host:port';
+      findings.add(path, `must be ${form} with a port from 1 to 65535, not ${JSON.stringify(text)}`);
       return { host: 'invalid', port: 0 };
     }
     const key = formatAddress(address).toLowerCase();
@@ -93,8 +97,8 @@ function readRegions(content: Content, findings: Findings): RegionConfig[] {
       return {
         id,
         region,
-        http: claimAddress([...path, 'http'], node.http),
-        peer: claimAddress([...path, 'peer'], node.peer),
+        http: claimAddress(path, 'http', node.http),
+        peer: claimAddress(path, 'peer', node.peer),
       };
     });
     return [{ id: region, nodes: read }];
@@ -109,8 +113,11 @@ function readKeyspaces(
   return Object.entries(content.keyspaces).flatMap(([name, { home, node, log = 'embedded' }]) => {
     const path = ['keyspaces', name];
     if (!isName(name)) findings.add(path, `is no name of a keyspace; ${nameRule}`);
-    if (log === 'etcd')
-      findings.add([...path, 'log'], 'etcd is not available in this version; allowed: embedded');
+    if (log === 'etcd' && content.etcd === undefined)
+      findings.add(
+        [...path, 'log'],
+        "etcd needs to be named in this file: add etcd: { endpoints: ['https://host:2379'] }; allowed without it: embedded",
+      );
     const region = regions.find(({ id }) => id === home);
     if (region === undefined) {
       const names = allowed(Object.keys(content.regions));
@@ -126,7 +133,7 @@ function readKeyspaces(
       );
       return [];
     }
-    if (!isName(name) || log === 'etcd') return [];
+    if (!isName(name)) return [];
     return [{ name: keyspaceName(name), home: region.id, node: at.id, log }];
   });
 }

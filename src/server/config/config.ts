@@ -1,7 +1,7 @@
 import type { KeyspaceName, NodeId, RegionId } from '../../model/ids.js';
 import type { Retention } from '../../model/retention.js';
 import type { LogLevel } from '../../runtime/system/logger.js';
-import type { Address } from './address.js';
+import type { Address, HttpAddress } from './address.js';
 
 /** From the working directory. */
 export const defaultClusterFile = 'regions/cluster.yaml';
@@ -36,7 +36,7 @@ export interface ClusterNode {
   readonly id: NodeId;
   readonly region: RegionId;
   /** Public HTTP address; MERIDIAN_HTTP_ADDRESSES overrides. */
-  readonly http: Address;
+  readonly http: HttpAddress;
   /** Address that the other nodes dial; MERIDIAN_PEER_ADDRESSES overrides. */
   readonly peer: Address;
 }
@@ -70,7 +70,10 @@ export interface TlsFiles {
 export interface EtcdAccess {
   /** In the order in which they are tried; those of the cluster when the node names none. */
   readonly endpoints: readonly string[];
-  /** `ca` alone checks etcd; with certificate and key this node proves itself too. */
+  /**
+   * Paths of PEM files: `ca` alone checks etcd; with certificate and key this node proves itself too. Undefined: with
+   * `https` endpoints etcd is checked with the authorities that Node.js trusts.
+   */
   readonly tls: { readonly ca: string; readonly certificate?: string; readonly key?: string } | undefined;
   readonly user: { readonly name: string; readonly password: string } | undefined;
 }
@@ -109,6 +112,10 @@ export interface NodeConfig {
 /** `reachable`: those that answer within 5 s; `all`: every node of the cluster, however long it takes. */
 export type StartCompare = 'reachable' | 'all';
 
+export const logs = ['embedded', 'etcd'] as const satisfies readonly KeyspaceConfig['log'][];
+/** Bounds of `etcd.leaseMs`, inclusive. */
+export const leaseMsMin = 1000;
+export const leaseMsMax = 60_000;
 export const startCompares = ['reachable', 'all'] as const satisfies readonly StartCompare[];
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const satisfies readonly LogLevel[];
 

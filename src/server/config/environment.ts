@@ -1,6 +1,15 @@
 import { nodeId, type NodeId } from '../../model/ids.js';
-import { parseAddress, type Address } from './address.js';
-import { logLevels, startCompares, type ClusterConfig, type NodeConfig } from './config.js';
+import { parseAddress, parseHttpAddress, type HttpAddress } from './address.js';
+import {
+  leaseMsMax,
+  leaseMsMin,
+  logLevels,
+  logs,
+  startCompares,
+  type ClusterConfig,
+  type NodeConfig,
+} from './config.js';
+import { endpointsProblem, etcdOf } from './etcd-settings.js';
 import { tokenPattern, tokenRule } from './schema.js';
 import { allowed, type Checked, type ConfigProblem } from './problem.js';
 
@@ -12,6 +21,8 @@ export const foreignVariables = ['MERIDIAN_DATA', 'MERIDIAN_URL', 'MERIDIAN_TOKE
 interface Override {
   cluster: ClusterConfig;
   node: NodeConfig;
+  /** Without TLS where other machines can reach it. */
+  insecure: boolean;
 }
 
 /** Returns what is wrong with the value, or undefined once it has been applied. */
@@ -48,6 +59,32 @@ const variables: Readonly<Record<string, Apply>> = {
     const logLevel = logLevels.find((word) => word === value);
     if (logLevel === undefined) return `${JSON.stringify(value)} is unknown; ${allowed(logLevels)}`;
     target.node = { ...target.node, logLevel };
+    return undefined;
+  },
+  MERIDIAN_INSECURE: (value, target) => {
+    if (value !== 'true' && value !== 'false')
+      return `${JSON.stringify(value)} is unknown; ${allowed(['true', 'false'])}`;
+    target.insecure ||= value === 'true';
+    return undefined;
+  },
+  MERIDIAN_ETCD_ENDPOINTS: overrideEndpoints,
+  MERIDIAN_ETCD_LEASE_MS: (value, target) => {
+    const leaseMs = Number(value);
+    const { etcd } = target.cluster;
+    if (!/^\d+$/.test(value) || leaseMs < leaseMsMin || leaseMs > leaseMsMax)
+      return `must be ms, a whole number from ${leaseMsMin} to ${leaseMsMax}, not ${JSON.stringify(value)}`;
+    if (etcd === undefined)
+      return `there is no etcd: name it in ${target.cluster.file}, or with MERIDIAN_ETCD_ENDPOINTS`;
+    target.cluster = { ...target.cluster, etcd: { ...etcd, leaseMs } };
+    return undefined;
+  },
+  MERIDIAN_LOG: (value, target) => {
+    const log = logs.find((word) => word === value);
+    if (log === undefined) return `${JSON.stringify(value)} is unknown; ${allowed(logs)}`;
+    if (log === 'etcd' && target.cluster.etcd === undefined)
+      return `there is no etcd: name it in ${target.cluster.file}, or with MERIDIAN_ETCD_ENDPOINTS`;
+    const keyspaces = target.cluster.keyspaces.map((keyspace) => ({ ...keyspace, log }));
+    target.cluster = { ...target.cluster, keyspaces };
     return undefined;
   },
   MERIDIAN_TOKENS: (value, target) => overrideTokens('tokens', value, target),
@@ -96,13 +133,26 @@ function overrideTokens(
   return undefined;
 }
 
+/** Of the cluster and of this node; what is said of TLS and user stays. */
+function overrideEndpoints(text: string, target: Override): string | undefined {
+  const endpoints = text.split(',').map((part) => part.trim());
+  const problem = endpointsProblem(endpoints);
+  if (problem !== undefined) return problem;
+  const { etcd } = target.cluster;
+  target.cluster = { ...target.cluster, etcd: { ...(etcd ?? etcdOf(endpoints)), endpoints } };
+  const { tls, user } = target.node.etcd ?? { tls: undefined, user: undefined };
+  target.node = { ...target.node, etcd: { endpoints, tls, user } };
+  return undefined;
+}
+
 function overrideAddresses(kind: 'http' | 'peer', text: string, target: Override): string | undefined {
-  const addresses = new Map<NodeId, Address>();
+  const addresses = new Map<NodeId, HttpAddress>();
+  const parse = kind === 'http' ? parseHttpAddress : parseAddress;
   const ids = target.cluster.nodes.map(({ id }) => id);
   for (const item of text.split(',').map((part) => part.trim())) {
     const equals = item.indexOf('=');
     const id = item.slice(0, Math.max(equals, 0));
-    const address = parseAddress(item.slice(equals + 1));
+    const address = parse(item.slice(equals + 1));
     if (equals < 1 || address === undefined || address.port === 0)
       return `must be node=host:port,… and not ${JSON.stringify(item)}`;
     if (!ids.some((known) => known === id))

@@ -1,10 +1,11 @@
 import { dirname, join } from 'node:path';
-import { formatAddress, isLoopback } from './address.js';
 import { readClusterFile } from './cluster-file.js';
 import { defaultClusterFile, type ClusterConfig, type ClusterNode, type NodeConfig } from './config.js';
 import { applyEnvironment, type Environment } from './environment.js';
+import { etcdProblems } from './etcd-settings.js';
+import { exposureProblems, unreachableProblems } from './exposure.js';
 import { readNodeFile } from './node-file.js';
-import { allowed, type Checked, type ConfigProblem } from './problem.js';
+import { allowed, type Checked } from './problem.js';
 
 export interface LoadOptions {
   /** Default `regions/cluster.yaml`. */
@@ -14,7 +15,7 @@ export interface LoadOptions {
   /** The id of the node to start; a node file of another id is an error. */
   readonly node: string;
   readonly environment: Environment;
-  /** Allows listeners that other machines can reach. */
+  /** Allows what other machines can reach to go without TLS; MERIDIAN_INSECURE=true does so, too. */
   readonly insecure: boolean;
 }
 
@@ -39,31 +40,19 @@ export async function loadConfiguration(options: LoadOptions): Promise<Checked<C
     const message = `is ${node.value.id}, but the node to start is ${known.id}; name its file with --config`;
     return { ok: false, problems: [{ file, setting: 'id', message }] };
   }
-  const loaded = applyEnvironment({ cluster: cluster.value, node: node.value }, options.environment);
+  const { environment, insecure } = options;
+  const loaded = applyEnvironment({ cluster: cluster.value, node: node.value, insecure }, environment);
   if (!loaded.ok) return loaded;
-  const problems = options.insecure ? [] : exposed(loaded.value.node, options.environment);
-  return problems.length > 0 ? { ok: false, problems } : loaded;
+  const problems = [
+    ...(loaded.value.insecure ? [] : exposureProblems(loaded.value.node, environment)),
+    ...unreachableProblems(loaded.value),
+    ...etcdProblems(loaded.value, loaded.value.insecure),
+  ];
+  if (problems.length > 0) return { ok: false, problems };
+  return { ok: true, value: { cluster: loaded.value.cluster, node: loaded.value.node } };
 }
 
 function defaultNodeFile(cluster: ClusterConfig, { id, region }: ClusterNode): string {
   const alone = cluster.nodes.filter((node) => node.region === region).length === 1;
   return join(dirname(cluster.file), `${alone ? region : id}.yaml`);
-}
-
-function exposed(node: NodeConfig, environment: Environment): ConfigProblem[] {
-  const listeners = [
-    { listen: node.http.listen, setting: 'http.listen', variable: 'MERIDIAN_HTTP_LISTEN' },
-    { listen: node.peer.listen, setting: 'peer.listen', variable: 'MERIDIAN_PEER_LISTEN' },
-  ];
-  return listeners
-    .filter(({ listen }) => !isLoopback(listen.host))
-    .map(({ listen, setting, variable }) => ({
-      ...(environment[variable] === undefined
-        ? { file: node.file, setting }
-        : { file: 'environment', setting: variable }),
-      message:
-        `${formatAddress(listen)} can be reached from other machines, and this version has no TLS: anyone ` +
-        'on the way can read and change everything, and the peer port lets everyone in. ' +
-        'Allowed: 127.0.0.1, ::1, localhost, or any address with --insecure on a network that you trust',
-    }));
 }

@@ -2,6 +2,7 @@ import type { Static } from 'typebox';
 import { nodeId, regionId } from '../../model/ids.js';
 import { parseAddress, type Address } from './address.js';
 import type { ClusterConfig, NodeConfig } from './config.js';
+import { readNodeEtcd } from './etcd-settings.js';
 import { allowed, type Checked, type ConfigProblem } from './problem.js';
 import { nodeSchema } from './schema.js';
 import { readYamlFile, type YamlFile } from './yaml-file.js';
@@ -14,7 +15,11 @@ export async function readNodeFile(file: string, cluster: ClusterConfig): Promis
   return read.ok ? interpret(file, read.value, cluster) : read;
 }
 
-function interpret(file: string, source: YamlFile<Content>, cluster: ClusterConfig): Checked<NodeConfig> {
+async function interpret(
+  file: string,
+  source: YamlFile<Content>,
+  cluster: ClusterConfig,
+): Promise<Checked<NodeConfig>> {
   const content = source.value;
   const problems: ConfigProblem[] = [];
   const listen = (path: readonly string[], text: string): Address => {
@@ -38,6 +43,9 @@ function interpret(file: string, source: YamlFile<Content>, cluster: ClusterConf
         `${content.region} contradicts ${cluster.file}, which has ${content.id} in ${known.region}`,
       ),
     );
+  const etcd = await readNodeEtcd(content.etcd, cluster, (path, message) => {
+    problems.push(source.problem(path, message));
+  });
   if (problems.length > 0) return { ok: false, problems };
   return {
     ok: true,
@@ -52,9 +60,9 @@ function interpret(file: string, source: YamlFile<Content>, cluster: ClusterConf
       logLevel: content.logLevel ?? 'info',
       tokens: content.tokens ?? [],
       adminTokens: content.adminTokens ?? [],
-      tls: undefined,
-      httpTls: undefined,
-      etcd: undefined,
+      tls: content.tls,
+      httpTls: content.http.tls,
+      etcd,
     },
   };
 }

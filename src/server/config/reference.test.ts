@@ -18,10 +18,8 @@ function settings(schema: TSchema, names: string[], path = ''): string[] {
     properties?: Record<string, TSchema>;
     patternProperties?: Record<string, TSchema>;
     items?: TSchema;
-    not?: object;
   };
   const below = (name: string): string => (path === '' ? name : `${path}.${name}`);
-  if (part.not !== undefined) return [];
   if (part.properties !== undefined)
     return Object.entries(part.properties).flatMap(([name, inner]) => settings(inner, names, below(name)));
   if (part.patternProperties !== undefined)

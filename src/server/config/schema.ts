@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import { limits } from '../../model/limits.js';
-import { logLevels, startCompares } from './config.js';
+import { leaseMsMax, leaseMsMin, logLevels, logs, startCompares } from './config.js';
 
 const described = (description: string) => ({ description });
 const closed = (description: string) => ({ description, additionalProperties: false });
@@ -11,7 +11,6 @@ const name = (what: string) =>
     ...described(`${what}: a lower-case letter, then up to 62 lower-case letters, digits, hyphens`),
   });
 const address = Type.String(described('an address, host:port'));
-const logs = ['embedded', 'etcd'] as const;
 
 const clusterNode = Type.Object(
   { id: name("a node's id"), http: address, peer: address },
@@ -58,6 +57,32 @@ const checks = Type.Object(
   closed('consistency checks: everyMinutes'),
 );
 
+const endpoints = Type.Array(Type.String(described('http://host:port or https://host:port')), {
+  minItems: 1,
+  maxItems: 16,
+  ...described('a list of 1 to 16 endpoints of etcd, http://host:port or https://host:port'),
+});
+const etcdCluster = Type.Object(
+  {
+    endpoints,
+    prefix: Type.Optional(
+      Type.String({
+        pattern: '^(/[A-Za-z0-9._-]+)+$',
+        maxLength: 200,
+        ...described('what keys in etcd begin with, like /meridian, 200 characters at most'),
+      }),
+    ),
+    leaseMs: Type.Optional(
+      Type.Integer({
+        minimum: leaseMsMin,
+        maximum: leaseMsMax,
+        ...described(`ms, a whole number from ${leaseMsMin} to ${leaseMsMax}`),
+      }),
+    ),
+  },
+  closed('the etcd that orders keyspaces: endpoints, prefix, leaseMs'),
+);
+
 const roundTrip = Type.Number({
   exclusiveMinimum: 0,
   maximum: 10_000,
@@ -79,13 +104,30 @@ export const clusterSchema = Type.Object(
     }),
     retention: Type.Optional(retention),
     checks: Type.Optional(checks),
+    etcd: Type.Optional(etcdCluster),
     wan: Type.Optional(Type.Object({ roundTripMs: roundTrips }, closed('emulation of a WAN: roundTripMs'))),
   },
-  closed('a cluster: name, regions, keyspaces, retention, checks, wan'),
+  closed('a cluster: name, regions, keyspaces, retention, checks, etcd, wan'),
 );
 
-const notYet = (what: string) =>
-  Type.Optional(Type.Unsafe<undefined>({ not: {}, ...described(`left out: ${what}`) }));
+const pemFile = (what: string) =>
+  Type.String({ minLength: 1, ...described(`the path of a PEM file: ${what}`) });
+const ca = pemFile('the authorities whose certificates are accepted');
+const certificate = pemFile('a certificate, and those between it and its authority');
+const key = pemFile('the key of the certificate');
+const etcdAccess = Type.Object(
+  {
+    endpoints: Type.Optional(endpoints),
+    ca: Type.Optional(ca),
+    certificate: Type.Optional(certificate),
+    key: Type.Optional(key),
+    user: Type.Optional(Type.String({ minLength: 1, maxLength: 256, ...described("a user's name") })),
+    passwordFile: Type.Optional(
+      Type.String({ minLength: 1, ...described('the path of a file whose first line is the password') }),
+    ),
+  },
+  closed('how etcd is spoken to: endpoints, ca, certificate, key, user, passwordFile'),
+);
 
 export const tokenPattern = '^[!-~]{16,256}$';
 export const tokenRule = 'a token of 16 to 256 visible ASCII characters';
@@ -100,7 +142,13 @@ export const nodeSchema = Type.Object(
   {
     id: name("the node's id"),
     region: Type.String(described('the name of the region of the node')),
-    http: Type.Object({ listen: address }, closed('where HTTP listens: listen')),
+    http: Type.Object(
+      {
+        listen: address,
+        tls: Type.Optional(Type.Object({ certificate, key }, closed('TLS of HTTP: certificate, key'))),
+      },
+      closed('where HTTP listens: listen, tls'),
+    ),
     peer: Type.Object({ listen: address }, closed('where peers are listened for: listen')),
     dataDirectory: Type.String({ minLength: 1, ...described('the path of a directory') }),
     start: Type.Optional(
@@ -110,9 +158,12 @@ export const nodeSchema = Type.Object(
       ),
     ),
     logLevel: Type.Optional(Type.Enum([...logLevels], described(`one of ${logLevels.join(', ')}`))),
-    tls: notYet('TLS is not available in this version'),
+    tls: Type.Optional(
+      Type.Object({ ca, certificate, key }, closed('TLS between nodes: ca, certificate, key')),
+    ),
+    etcd: Type.Optional(etcdAccess),
     tokens: tokenList,
     adminTokens: tokenList,
   },
-  closed('a node: id, region, http, peer, dataDirectory, start, logLevel, tokens, adminTokens'),
+  closed('a node: id, region, http, peer, dataDirectory, start, logLevel, tls, etcd, tokens, adminTokens'),
 );
