@@ -45,7 +45,7 @@ function slowFollower() {
   const follower = new Follower({
     keyspace: keyspaceName('default'),
     self: nodeId('east'),
-    source: nodeId('home'),
+    source: () => nodeId('home'),
     store: { head, apply } as unknown as KeyspaceStore,
     transport,
     runtime: createSystemRuntime(silentLogger),

@@ -62,7 +62,7 @@ it.each(['lost', 'written'] as const)(
     const follower = new Follower({
       keyspace: keyspaceName('k'),
       self,
-      source: from,
+      source: () => from,
       store,
       transport,
       runtime,
@@ -100,7 +100,7 @@ it('leaves a silent stream when it is told that the source has begun anew', asyn
   const follower = new Follower({
     keyspace: keyspaceName('k'),
     self: nodeId('self'),
-    source: nodeId('source'),
+    source: () => nodeId('source'),
     store,
     transport: source.transport,
     runtime: { ...time, random, logger: silentLogger },

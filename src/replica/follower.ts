@@ -23,15 +23,16 @@ export type FollowState =
 export interface FollowerPorts {
   readonly keyspace: KeyspaceName;
   readonly self: NodeId;
-  readonly source: NodeId;
+  /** Whom to follow now; undefined while nobody is known who has the entries. */
+  readonly source: () => NodeId | undefined;
   readonly store: KeyspaceStore;
   readonly transport: PeerTransport;
   readonly runtime: Runtime;
   /**
    * Entries alone cannot bring this store to the source, or not soon. Called once; the follower then does nothing more.
-   * `history` is the source's.
+   * `history` is the source's, as far as it is known.
    */
-  readonly takeSnapshot: (why: string, history: KeyspaceId) => void;
+  readonly takeSnapshot: (why: string, history: KeyspaceId | undefined) => void;
 }
 
 /** The last time that this store was behind its source, and how it comes up to it from entries. */
@@ -72,10 +73,13 @@ export class Follower {
     | (Omit<CatchUp, 'tookMs' | 'done'> & { bytes: number; endMs: number | undefined; beganMs: number })
     | undefined;
   #stopped = false;
+  #paused = false;
+  /** The node that is dialled, or was last. */
+  #source: NodeId | undefined;
 
   constructor(ports: FollowerPorts) {
     this.#ports = ports;
-    const detail = `no entry stream from ${ports.source} yet`;
+    const detail = `no entry stream from ${ports.source() ?? 'a sequencer'} yet`;
     this.#state = { kind: ports.store.head.position < 0 ? 'joining' : 'catching-up', detail };
   }
 
@@ -99,10 +103,35 @@ export class Follower {
     this.#dial();
   }
 
-  /** Leaves the present stream for a new one: the source has begun anew, and the old stream may be silent for long. */
+  /** Leaves the present stream for a new one: the source has begun anew or is another, and the old stream may be silent for long. */
   redial(): void {
     this.#redialMs = redialMsMin;
-    this.#stream?.close('the source has begun anew');
+    if (this.#stream !== undefined) return this.#stream.close('the source has begun anew');
+    this.#redialLater();
+  }
+
+  /** Of the node that is followed, or was last. */
+  get source(): NodeId | undefined {
+    return this.#source;
+  }
+
+  /** Resolves when nothing of it is applied to the store any more, until `resume`. */
+  async pause(): Promise<void> {
+    this.#paused = true;
+    this.#cancelRedial();
+    this.#abandonStream();
+    await this.#idle;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#lost('this node follows again');
+  }
+
+  /** The store is not of the log's history: for good, as when a source refuses to be followed. */
+  refuse(detail: string): void {
+    if (this.#state.kind !== 'inconsistent') this.#inconsistent(detail);
   }
 
   /** What is being applied is finished. */
@@ -114,8 +143,12 @@ export class Follower {
   }
 
   #dial(): void {
-    if (this.#stopped || this.#state.kind === 'inconsistent') return;
-    const { transport, source, runtime, keyspace, self, store } = this.#ports;
+    if (this.#stopped || this.#paused || this.#stream !== undefined || this.#state.kind === 'inconsistent')
+      return;
+    const { transport, runtime, keyspace, self, store } = this.#ports;
+    const source = this.#ports.source();
+    if (source === undefined || source === self) return this.#lost('no sequencer is known');
+    this.#source = source;
     const stream = transport.open(source, 'entries');
     this.#stream = stream;
     this.#welcomed = false;
@@ -123,7 +156,7 @@ export class Follower {
     readMessages(stream, decodeEntriesFromSource, take, runtime.logger);
     stream.onClose((reason) => {
       if (this.#stream === stream) this.#stream = undefined;
-      this.#lost(`the entry stream from ${source} is closed: ${reason}`);
+      if (this.#stream === undefined) this.#lost(`the entry stream from ${source} is closed: ${reason}`);
     });
     const { head } = store;
     const hello = {
@@ -156,7 +189,8 @@ export class Follower {
 
   #onWelcome(welcome: EntriesWelcome): void {
     this.#redialMs = redialMsMin;
-    const { store, source } = this.#ports;
+    const { store } = this.#ports;
+    const source = this.#source;
     const { head } = store;
     if (welcome.refused === '') {
       const missing = welcome.position - head.position;
@@ -177,7 +211,7 @@ export class Follower {
     // Of one history, who is ahead of the log goes on serving what was committed: it is the log that was set back.
     const isAhead = isSameHistory && head.position > welcome.position;
     if (welcome.refused === 'HISTORY_MISMATCH' && !isAhead) {
-      this.#inconsistent(`${this.#ports.source} refuses to be followed: the histories differ`);
+      this.#inconsistent(`${source} refuses to be followed: the histories differ`);
     } else this.#redialMs = redialMsMax;
   }
 
@@ -203,7 +237,7 @@ export class Follower {
 
   async #applyQueue(): Promise<void> {
     this.#applying = true;
-    while (this.#queue.length > 0 && !this.#stopped && this.#state.kind !== 'inconsistent') {
+    while (this.#queue.length > 0 && !this.#stopped && !this.#paused && this.#state.kind !== 'inconsistent') {
       const group = this.#takeGroup();
       if (!(await this.#applyGroup(group))) break;
       const { position, seqno } = this.#ports.store.head;
@@ -254,7 +288,7 @@ export class Follower {
 
   async #recover(): Promise<void> {
     const { store, runtime } = this.#ports;
-    while (!this.#stopped) {
+    while (!this.#stopped && !this.#paused) {
       this.#state = { kind: 'catching-up', detail: store.halted };
       await delay(runtime.timers, recoverMs);
       try {
@@ -274,7 +308,7 @@ export class Follower {
       this.#state = { kind: 'synced' };
       if (this.#catchUp !== undefined) this.#catchUp.endMs ??= this.#ports.runtime.clock.monotonicMs();
     } else {
-      const detail = `${lag} entries behind ${this.#ports.source}`;
+      const detail = `${lag} entries behind ${this.#source}`;
       this.#state = { kind: this.#state.kind === 'joining' ? 'joining' : 'catching-up', detail };
     }
   }
@@ -285,8 +319,14 @@ export class Follower {
   }
 
   #lost(detail: string): void {
-    if (this.#stopped || this.#state.kind === 'inconsistent') return;
+    if (this.#stopped || this.#paused || this.#state.kind === 'inconsistent') return;
     this.#state = { kind: this.#state.kind === 'joining' ? 'joining' : 'catching-up', detail };
+    this.#redialLater();
+  }
+
+  #redialLater(): void {
+    if (this.#stopped || this.#paused) return;
+    this.#cancelRedial();
     this.#cancelRedial = this.#ports.runtime.timers.after(this.#redialMs, () => {
       void this.#idle.then(() => this.#dial());
     });

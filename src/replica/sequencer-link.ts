@@ -51,6 +51,7 @@ export class SequencerLink {
   #serving = false;
   #whyNot: string | undefined;
   #lastHeardMs: number | undefined;
+  #onNotServing: (() => void)[] = [];
   #outbox: Submission[] = [];
   #sendIsDue = false;
   #tailRequest = 0;
@@ -65,6 +66,12 @@ export class SequencerLink {
 
   set listener(listener: LinkListener) {
     this.#listener = listener;
+  }
+
+  /** Resolves when no sequencer serves this node; at once when none does. */
+  whenNotServing(): Promise<void> {
+    if (!this.#serving) return Promise.resolve();
+    return new Promise((resolve) => this.#onNotServing.push(resolve));
   }
 
   get status(): LinkStatus {
@@ -198,7 +205,10 @@ export class SequencerLink {
     const begins = serving && !this.#serving;
     this.#serving = serving;
     this.#whyNot = serving ? undefined : whyNot;
-    if (!serving) this.#failTails();
+    if (!serving) {
+      this.#failTails();
+      for (const tell of this.#onNotServing.splice(0)) tell();
+    }
     if (begins) this.#listener.onServing();
   }
 

@@ -1,6 +1,6 @@
 import { CertificationIndex, type WindowBounds } from '../certification/certification-index.js';
 import type { Entry } from '../model/entry.js';
-import { logPosition, seqno } from '../model/ids.js';
+import { logPosition, seqno, type Seqno } from '../model/ids.js';
 import { limits } from '../model/limits.js';
 import { decodeEntry } from '../model/entry.js';
 import { decodeWriteSetHeader, effectOfMutation } from '../model/write-set.js';
@@ -14,15 +14,17 @@ function windowBounds(): WindowBounds {
   };
 }
 
+/** An index that has seen nothing up to `floor`. */
+export function emptyIndex(floor: Seqno): CertificationIndex {
+  return new CertificationIndex(windowBounds(), floor);
+}
+
 /** An index of the commits that the store's entries still show, as far back as the window reaches. */
 export async function warmIndex(store: KeyspaceStore): Promise<CertificationIndex> {
   const { head } = store;
   let position = firstOfWindow(store);
   const first = position > head.position ? undefined : store.entryHeader(logPosition(position));
-  const index = new CertificationIndex(
-    windowBounds(),
-    seqno(first === undefined ? head.seqno : first.firstSeqno - 1),
-  );
+  const index = emptyIndex(seqno(first === undefined ? head.seqno : first.firstSeqno - 1));
   while (position <= head.position) {
     const entries = await store.entries(logPosition(position), limits.feedReadBytesMax);
     if (entries.length === 0) throw new Error(`entry ${position} is not in the store`);

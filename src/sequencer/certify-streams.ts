@@ -34,7 +34,6 @@ export class CertifyStreams {
   readonly #events: CertifyStreamEvents;
   readonly #open = new Map<NodeId, { stream: PeerStream; hello: CertifyHello | undefined }>();
   readonly #redials = new Set<Cancel>();
-  #stopped = false;
 
   constructor(transport: PeerTransport, runtime: Runtime, events: CertifyStreamEvents) {
     this.#transport = transport;
@@ -58,14 +57,16 @@ export class CertifyStreams {
     for (const { stream, hello } of this.#open.values()) if (hello !== undefined) stream.send(bytes);
   }
 
-  stop(reason: string): void {
-    this.#stopped = true;
+  /** Closes every stream, and dials no node again before `dial` is called. */
+  hangUp(reason: string): void {
     for (const cancel of this.#redials) cancel();
-    for (const { stream } of this.#open.values()) stream.close(reason);
+    this.#redials.clear();
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    for (const { stream } of open) stream.close(reason);
   }
 
   #dial(node: NodeId, redialMs: number): void {
-    if (this.#stopped) return;
     const stream = this.#transport.open(node, 'certify');
     const link: { stream: PeerStream; hello: CertifyHello | undefined } = { stream, hello: undefined };
     this.#open.set(node, link);
@@ -74,13 +75,15 @@ export class CertifyStreams {
       send: (message) => void stream.send(encodeCertifyFromSequencer(message)),
     };
     const take = (message: CertifyFromNode): void => {
+      if (this.#open.get(node) !== link) return;
       if (message.type !== 'hello') return this.#events.onMessage(message, peer);
       link.hello = message;
       this.#events.onHello(message, peer);
     };
     readMessages(stream, decodeCertifyFromNode, take, this.#runtime.logger);
     stream.onClose((reason) => {
-      if (this.#open.get(node) === link) this.#open.delete(node);
+      if (this.#open.get(node) !== link) return;
+      this.#open.delete(node);
       this.#redial(
         node,
         link.hello === undefined ? Math.min(redialMs * 2, redialMsMax) : redialMsMin,
@@ -91,7 +94,6 @@ export class CertifyStreams {
   }
 
   #redial(node: NodeId, afterMs: number, reason: string): void {
-    if (this.#stopped) return;
     this.#runtime.logger.debug({ node, reason, afterMs }, 'certify stream closed');
     const cancel = this.#runtime.timers.after(afterMs, () => {
       this.#redials.delete(cancel);

@@ -29,6 +29,7 @@ export interface Absence {
 export interface AbsentPorts {
   readonly name: KeyspaceName;
   readonly home: RegionId;
+  readonly log: KeyspaceStatus['log'];
   readonly self: NodeId;
   readonly seen: SeenLog;
   readonly logger: Logger;
@@ -78,7 +79,7 @@ export class AbsentKeyspace implements KeyspaceService {
       name: this.name,
       uuid: held?.keyspaceId,
       home,
-      log: 'embedded',
+      log: this.#ports.log,
       epoch: Math.max(seen.epoch, held?.epoch ?? 0),
       sequencer: undefined,
       state,

@@ -17,7 +17,7 @@ import {
 import type { PeerStream } from '../transport/peer-transport.js';
 import { AbsentKeyspace, type Absence } from './absent-keyspace.js';
 import { DonorSearch } from './donor-search.js';
-import { donorAt, type PeerCopy } from './donors.js';
+import { donorAt } from './donors.js';
 import type { HeadNote } from './head-note.js';
 import { KeyspaceJoining } from './keyspace-joining.js';
 import { KeyspaceNode, type KeyspaceNodeOptions } from './keyspace-node.js';
@@ -39,8 +39,6 @@ type OfEachLife = 'store' | 'seen' | 'suspicion' | 'joined' | 'takeSnapshot' | k
 export interface HostOptions extends Omit<KeyspaceNodeOptions, OfEachLife> {
   readonly keyspace: NodeKeyspace;
   readonly region: RegionId;
-  /** The other nodes, and what they last said of the keyspace. */
-  readonly peers: () => readonly PeerCopy[];
 }
 
 interface Opening {
@@ -82,9 +80,9 @@ export class KeyspaceHost {
   /** Opens and verifies the store. One that is damaged is not served. */
   static async open(options: HostOptions): Promise<KeyspaceHost> {
     const host = new KeyspaceHost(options);
-    const { keyspace, self, runtime } = options;
+    const { keyspace, runtime } = options;
     await host.#openStore({ compare: options.compare, joined: undefined });
-    if (keyspace.homeNode === self) return host;
+    if (host.isHome) return host;
     const unfinished = await unfinishedCopy(keyspace.place, runtime.logger);
     if (unfinished !== undefined) {
       // Over a damaged copy none is begun but on the operator's word.
@@ -111,8 +109,10 @@ export class KeyspaceHost {
     return this.#node;
   }
 
+  /** Whether this node's store is the log. */
   get isHome(): boolean {
-    return this.#options.keyspace.homeNode === this.#options.self;
+    const { homeNode, sharedLog } = this.#options.keyspace;
+    return sharedLog === undefined && homeNode === this.#options.self;
   }
 
   /** The copy that this node has; undefined when it has none, or none that can be read. */
@@ -183,6 +183,8 @@ export class KeyspaceHost {
     if (busy !== undefined) return fail('OPERATION_REFUSED', busy);
     if (this.isHome)
       return fail('OPERATION_REFUSED', 'this is the home: its copy is the log; see meridian recover');
+    if (this.#node?.sequencing === true)
+      return fail('OPERATION_REFUSED', 'this node sequences the keyspace: its copy is not to be replaced');
     if (this.#search.now().length === 0)
       return fail('OPERATION_REFUSED', 'no node that serves the keyspace can be reached');
     this.#begin('joining', () => this.#join({ why: 'an operator ordered it', ordered: true }));
@@ -365,7 +367,7 @@ export class KeyspaceHost {
             const fields = { why, wrong };
             return runtime.logger.warn(fields, 'a copy that must not be served is replaced by rejoin alone');
           }
-          const order = { why, ordered: false, history };
+          const order = { why, ordered: false, ...(history === undefined ? {} : { history }) };
           if (this.busy === undefined) this.#begin('joining', () => this.#join(order));
         },
       });
@@ -382,7 +384,17 @@ export class KeyspaceHost {
       if (this.#draining) return { state: 'draining', detail: 'the node stops', join };
       return { ...this.#absence, join };
     };
-    const { name, home } = keyspace;
-    return new AbsentKeyspace({ name, home, self, seen: this.#seen, logger: runtime.logger, held, absence });
+    const { name, home, sharedLog } = keyspace;
+    const log = sharedLog === undefined ? 'embedded' : 'etcd';
+    return new AbsentKeyspace({
+      name,
+      home,
+      log,
+      self,
+      seen: this.#seen,
+      logger: runtime.logger,
+      held,
+      absence,
+    });
   }
 }

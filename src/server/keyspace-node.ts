@@ -1,20 +1,16 @@
+import type { CertificationIndex } from '../certification/certification-index.js';
 import { failure, type Failure } from '../model/errors.js';
-import { seqno, type KeyspaceName, type NodeId, type RegionId } from '../model/ids.js';
+import { seqno, type NodeId } from '../model/ids.js';
 import { limits } from '../model/limits.js';
-import type { Retention } from '../model/retention.js';
 import type { ConsistencyCheck } from '../maintenance/consistency-check.js';
 import { Maintenance } from '../maintenance/maintenance.js';
 import type { ToldByNode } from '../maintenance/told-by-node.js';
-import { EmbeddedLog } from '../ordering/embedded/embedded-log.js';
 import { EntryFeed } from '../replica/entry-feed.js';
-import { Follower, type FollowerPorts } from '../replica/follower.js';
 import { SeqnoWaiters } from '../replica/seqno-waiters.js';
 import type { SeenLog } from '../replica/seen-log.js';
 import { SequencerLink } from '../replica/sequencer-link.js';
 import { TailReader } from '../replica/tail-reader.js';
-import { recordApplied, warmIndex } from '../replica/warm-index.js';
-import type { Runtime } from '../runtime/runtime.js';
-import { Sequencer } from '../sequencer/sequencer.js';
+import { emptyIndex, recordApplied, warmIndex } from '../replica/warm-index.js';
 import type { KeyspaceStore } from '../storage/store.js';
 import type { KeyspaceContext } from '../transaction/context.js';
 import { LocalKeyspace } from '../transaction/keyspace-service.js';
@@ -22,23 +18,10 @@ import { PendingCommits } from '../transaction/pending-commits.js';
 import { SnapshotDonor } from '../transfer/snapshot-donor.js';
 import type { JoinStatus, KeptStatus, KeyspaceStatus, ReplicaState } from '../transaction/service.js';
 import type { CertifyWelcome } from '../transport/messages.js';
-import type { PeerStream, PeerTransport } from '../transport/peer-transport.js';
+import type { PeerStream } from '../transport/peer-transport.js';
+import { KeyspaceRole, type RolePorts } from './keyspace-role.js';
 
-export interface KeyspaceNodeOptions {
-  readonly name: KeyspaceName;
-  readonly home: RegionId;
-  /** The node whose store is the log. */
-  readonly homeNode: NodeId;
-  readonly self: NodeId;
-  readonly nodes: readonly NodeId[];
-  readonly store: KeyspaceStore;
-  readonly transport: PeerTransport;
-  readonly runtime: Runtime;
-  /** Whom the home compares histories with before it leads, and why this node must not lead now. */
-  readonly compare: 'reachable' | 'all';
-  readonly obstacle: () => string | undefined;
-  readonly clockCompared: (node: NodeId) => boolean;
-  readonly retention: Retention;
+export interface KeyspaceNodeOptions extends RolePorts {
   /** ms between two consistency checks of the schedule; 0: none. */
   readonly checksEveryMs: number;
   /** What the other nodes told of this keyspace. */
@@ -49,8 +32,6 @@ export interface KeyspaceNodeOptions {
   readonly suspicion: string | undefined;
   /** How this node came to its copy, when it was by a transfer. */
   readonly joined: JoinStatus | undefined;
-  /** Entries alone do not bring this node up to its source. */
-  readonly takeSnapshot: FollowerPorts['takeSnapshot'];
 }
 
 /** Everything that one node runs for one keyspace, wired together. */
@@ -62,9 +43,9 @@ export class KeyspaceNode {
   readonly commits: PendingCommits;
   readonly store: KeyspaceStore;
   readonly #options: KeyspaceNodeOptions;
-  readonly #log: EmbeddedLog | undefined;
-  readonly #sequencer: Sequencer | undefined;
-  readonly #follower: Follower | undefined;
+  /** For early judgement; who takes the role takes it over, and another begins. */
+  #index: CertificationIndex;
+  readonly #role: KeyspaceRole;
   readonly #maintenance: Maintenance;
   #draining = false;
 
@@ -72,13 +53,14 @@ export class KeyspaceNode {
     return new KeyspaceNode(options, await warmIndex(options.store));
   }
 
-  private constructor(options: KeyspaceNodeOptions, index: KeyspaceContext['index']) {
-    const { name, self, homeNode, store, runtime, transport, seen, takeSnapshot } = options;
+  private constructor(options: KeyspaceNodeOptions, index: CertificationIndex) {
+    const { name, self, store, runtime, seen } = options;
     this.#options = options;
+    this.#index = index;
     this.store = store;
     const waiters = new SeqnoWaiters(runtime.timers, limits.causalWaitersMax, store.head.seqno);
     store.onApplied((applied) => {
-      for (const one of applied) recordApplied(index, one);
+      for (const one of applied) recordApplied(this.#index, one);
     });
     this.feed = new EntryFeed(store, runtime);
     this.donor = new SnapshotDonor({ keyspace: name, store, runtime });
@@ -88,27 +70,19 @@ export class KeyspaceNode {
     store.onApplied((_, head) => waiters.advance(head.seqno));
     const tails = new TailReader(() => this.link.askTail(), runtime.timers, limits.causalWaitersMax);
     const notServing = (): Failure | undefined => this.#notServing();
-    const context = {
-      name,
-      self,
-      store,
-      link: this.link,
-      commits,
-      index,
-      waiters,
-      tails,
-      runtime,
-      notServing,
+    const currentIndex = (): CertificationIndex => this.#index;
+    const context: KeyspaceContext = {
+      ...{ name, self, store, link: this.link, commits, waiters, tails, runtime, notServing },
+      get index() {
+        return currentIndex();
+      },
     };
     this.service = new LocalKeyspace(context, () => this.status());
-    if (self === homeNode) {
-      this.#log = new EmbeddedLog(store, runtime);
-      const ports = { ...options, keyspace: name, log: this.#log };
-      this.#sequencer = new Sequencer({ ...ports, warmIndex: () => warmIndex(store) });
-    } else {
-      const ports = { keyspace: name, self, source: homeNode, store, transport, runtime, takeSnapshot };
-      this.#follower = new Follower(ports);
-    }
+    this.#role = new KeyspaceRole(options, {
+      link: this.link,
+      takeIndex: () => this.#takeIndex(),
+      whyUnfit: () => this.#whyUnfit(),
+    });
     this.#maintenance = this.#maintain();
   }
 
@@ -116,13 +90,13 @@ export class KeyspaceNode {
     const { self, homeNode, nodes, retention, checksEveryMs, told, runtime } = this.#options;
     const { store, commits } = this;
     return new Maintenance({
-      ...{ self, nodes, store, commits, retention, told, runtime },
+      ...{ self, nodes: nodes.map(({ id }) => id), store, commits, retention, told, runtime },
       home: homeNode,
       everyMs: checksEveryMs,
       isHome: () => this.sequencing,
-      mark: () => (this.sequencing ? this.#sequencer?.mark() : undefined),
+      mark: () => (this.sequencing ? this.#role.sequencer?.mark() : undefined),
       onWrong: (why) => {
-        this.#sequencer?.halt(why);
+        this.#role.withdraw(why);
         this.donor.stop();
         this.service.onStateChange();
       },
@@ -130,7 +104,12 @@ export class KeyspaceNode {
   }
 
   get sequencing(): boolean {
-    return this.#sequencer?.state.kind === 'serving';
+    return this.#role.sequencing;
+  }
+
+  /** False when it does not sequence a log that nodes share. */
+  forget(node: NodeId): boolean {
+    return this.#role.forget(node);
   }
 
   get check(): ConsistencyCheck {
@@ -138,16 +117,15 @@ export class KeyspaceNode {
   }
 
   start(): void {
-    if (this.check.wrong !== undefined) this.#sequencer?.halt(this.check.wrong.why);
-    this.#sequencer?.start();
-    this.#follower?.start();
+    if (this.check.wrong !== undefined) this.#role.withdraw(this.check.wrong.why);
+    this.#role.start();
   }
 
   /** A sequencer opens a stream. After the first it has begun anew, or the network broke: entries are followed anew too. */
   acceptSequencer(stream: PeerStream, welcome: CertifyWelcome): void {
     const isFirst = this.link.status.lastHeardMs === undefined;
     this.link.accept(stream, welcome);
-    if (!isFirst) this.#follower?.redial();
+    this.#role.onSequencer(isFirst, welcome.node);
   }
 
   /** Not ready from now on; what is under way may end, change feeds do at once. */
@@ -159,7 +137,7 @@ export class KeyspaceNode {
   async stop(): Promise<void> {
     const maintained = this.#maintenance.stop();
     this.service.stop();
-    await Promise.all([this.#sequencer?.stop(), this.#follower?.stop(), this.#log?.close()]);
+    await this.#role.stop();
     this.link.stop();
     this.feed.stop();
     this.donor.stop();
@@ -175,13 +153,13 @@ export class KeyspaceNode {
       name: this.#options.name,
       uuid: store.head.keyspaceId,
       home: this.#options.home,
-      log: 'embedded',
+      log: this.#options.sharedLog === undefined ? 'embedded' : 'etcd',
       epoch: Math.max(epoch, store.head.epoch),
       sequencer: serving ? sequencer : undefined,
       state,
       detail: detail ?? store.halted ?? whyNot,
       applied: store.head.seqno,
-      tail: seqno(Math.max(tail.seqno, this.#follower?.tail.seqno ?? 0, store.head.seqno)),
+      tail: seqno(Math.max(tail.seqno, this.#role.follower?.tail.seqno ?? 0, store.head.seqno)),
       position: store.head.position,
       stalenessMs: link.stalenessMs,
       writable: serving && !this.#draining && store.halted === undefined,
@@ -194,7 +172,7 @@ export class KeyspaceNode {
 
   /** The newest way in which this node came to what it has. */
   #join(): JoinStatus | undefined {
-    const catchUp = this.#follower?.catchUp;
+    const catchUp = this.#role.follower?.catchUp;
     const { joined, homeNode } = this.#options;
     // The first entries after a snapshot belong to it.
     if (catchUp === undefined || (joined !== undefined && catchUp.isFirst)) return joined;
@@ -212,6 +190,22 @@ export class KeyspaceNode {
     };
   }
 
+  /** The role's own from here on. At a fixed home, which takes the role but once in a while, this node's index stays warm beside it. */
+  async #takeIndex(): Promise<CertificationIndex> {
+    const { store } = this;
+    if (this.#options.sharedLog === undefined) return warmIndex(store);
+    const index = this.#index;
+    this.#index = emptyIndex(store.head.seqno);
+    return index;
+  }
+
+  /** Why this node's copy must not lead a log that nodes share. */
+  #whyUnfit(): string | undefined {
+    const { state, detail } = this.#state();
+    const isFit = state === 'synced' || state === 'catching-up' || state === 'joining';
+    return isFit ? this.store.halted : (detail ?? state);
+  }
+
   /** Why others must not take this node's copy, or undefined. */
   whyNotGive(): string | undefined {
     const { state, detail } = this.#state();
@@ -223,7 +217,7 @@ export class KeyspaceNode {
     if (store.damage !== undefined) return { state: 'damaged', detail: store.damage };
     if (this.check.wrong !== undefined) return { state: 'inconsistent', detail: this.check.wrong.why };
     if (this.#draining) return { state: 'draining', detail: 'the node stops' };
-    const following = this.#follower?.state;
+    const following = this.sequencing ? undefined : this.#role.follower?.state;
     if (following !== undefined) {
       if (following.kind === 'joining' && store.head.position < 0)
         return { state: 'joining', detail: following.detail };
@@ -254,7 +248,7 @@ export class KeyspaceNode {
         return failure('NODE_NOT_READY', detail ?? `the node is ${state}`, { details: { state } });
       case 'inconsistent':
       case 'damaged': {
-        const following = this.#follower?.state;
+        const following = this.#role.follower?.state;
         const sinceMs =
           this.check.wrong?.sinceMs ?? (following?.kind === 'inconsistent' ? following.sinceMs : undefined);
         const since = sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() };

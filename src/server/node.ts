@@ -76,7 +76,7 @@ export class MeridianNode implements NodeService {
       keyspace,
       self,
       region: this.region,
-      nodes: nodes.map((node) => node.id),
+      nodes: nodes.map(({ id, region }) => ({ id, region })),
       transport,
       runtime: { ...this.#options.runtime, logger },
       compare,

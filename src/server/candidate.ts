@@ -1,0 +1,192 @@
+import { isMark } from '../model/entry.js';
+import { logPosition, type KeyspaceId, type NodeId } from '../model/ids.js';
+import { limits } from '../model/limits.js';
+import { noHistory } from '../ordering/genesis.js';
+import type { LogTail, OrderedLog } from '../ordering/ordered-log.js';
+import type { Follower } from '../replica/follower.js';
+import type { SequencerLink } from '../replica/sequencer-link.js';
+import { delay, type Runtime } from '../runtime/runtime.js';
+import type { Candidacy } from '../sequencer/candidacy.js';
+import { EntriesDoNotFollow, type KeyspaceStore } from '../storage/store.js';
+import { historyOf, type PeerCopy } from './donors.js';
+import { heldElsewhere, inOrderOfPreference, type Preference } from './preference.js';
+
+export interface CandidatePorts extends Preference {
+  readonly log: OrderedLog;
+  readonly store: KeyspaceStore;
+  readonly link: SequencerLink;
+  readonly follower: Follower;
+  readonly runtime: Runtime;
+  /** The other nodes, and what they last said of the keyspace. */
+  readonly peers: () => readonly PeerCopy[];
+  readonly clockCompared: (node: NodeId) => boolean;
+  /** Why this node's copy must not lead: damaged, inconsistent, the node stops. */
+  readonly whyUnfit: () => string | undefined;
+  /** The log no longer keeps what this store needs next: it takes a snapshot. */
+  readonly takeSnapshot: (why: string, history: KeyspaceId | undefined) => void;
+}
+
+/** Each place behind in the order of preference waits for so much longer. */
+const rankMs = 200;
+/** The role is asked for at most this often, as long as it is held; the first in the order asks more often. */
+const askEveryMs = 250;
+const firstAsksEveryMs = 100;
+/** For so long a node that has started waits to compare its clock with that of every other. */
+const compareMs = 5000;
+const unfitMs = 500;
+const readBytes = 2 * limits.feedReadBytesMax;
+
+/** A node's part in a role that any node of the keyspace may take: when it stands, what it does when it has won or lost. */
+export class Candidate implements Candidacy {
+  readonly #ports: CandidatePorts;
+  readonly #startedMs: number;
+  readonly #forgotten = new Set<string>();
+  #askedMs = -Infinity;
+  #stopped = false;
+  #onStop: () => void = () => {};
+  readonly #whenStopped = new Promise<void>((resolve) => (this.#onStop = resolve));
+
+  constructor(ports: CandidatePorts) {
+    this.#ports = ports;
+    this.#startedMs = ports.runtime.clock.monotonicMs();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#onStop();
+  }
+
+  async mayStand(): Promise<string | undefined> {
+    const { link, whyUnfit, runtime } = this.#ports;
+    await Promise.race([link.whenNotServing(), this.#whenStopped]);
+    const sinceMs = runtime.clock.monotonicMs();
+    for (;;) {
+      if (this.#stopped) return 'the node stops';
+      if (link.serving) return `${link.status.sequencer} sequences`;
+      const why = whyUnfit() ?? this.#whyTooEarly();
+      if (why !== undefined) {
+        await this.#pause(Math.min(unfitMs, rankMs));
+        return why;
+      }
+      const place = this.#place();
+      const askMs = this.#askedMs + (place === 0 ? firstAsksEveryMs : askEveryMs);
+      const waitMs = Math.max(sinceMs + place * rankMs, askMs) - runtime.clock.monotonicMs();
+      if (waitMs <= 0) break;
+      await this.#pause(Math.min(waitMs, rankMs));
+    }
+    this.#askedMs = runtime.clock.monotonicMs();
+    return undefined;
+  }
+
+  #place(): number {
+    const { self, peers, link, store } = this.#ports;
+    const gone = link.status.sequencer;
+    return inOrderOfPreference(this.#ports, peers(), gone, store.head.position).indexOf(self);
+  }
+
+  async takeOver(): Promise<string | undefined> {
+    const { follower, store, log, peers } = this.#ports;
+    await follower.pause();
+    await store.recover();
+    const tail = await log.tail();
+    const why = (await this.#readTo(tail)) ?? this.#whyOtherLog(tail);
+    if (why !== undefined) return why;
+    const ahead = peers().find(
+      ({ said }) => historyOf(said) === store.head.keyspaceId && said!.position > tail.position,
+    );
+    return ahead === undefined
+      ? undefined
+      : `the log was set back: ${ahead.node} holds position ${ahead.said!.position}, the log ends at ${tail.position}`;
+  }
+
+  follow(why: string): void {
+    if (this.#stopped) return;
+    this.#ports.runtime.logger.debug({ why }, 'following');
+    this.#ports.follower.resume();
+  }
+
+  /** A node that will not come back: the log waits for it no longer, until it is heard of again or this node restarts. */
+  forget(node: NodeId): void {
+    this.#forgotten.add(node);
+  }
+
+  get heldPosition(): number {
+    return this.#held().position;
+  }
+
+  get heldBackBy(): string | undefined {
+    return this.#held().heldBackBy;
+  }
+
+  #held() {
+    const { store, peers } = this.#ports;
+    const copies = peers();
+    for (const { node, reachable } of copies) if (reachable) this.#forgotten.delete(node);
+    return heldElsewhere(
+      this.#ports,
+      store.head,
+      copies.filter(({ node }) => !this.#forgotten.has(node)),
+    );
+  }
+
+  /** Clocks are compared first; with those that are not reached that would take for ever. */
+  #whyTooEarly(): string | undefined {
+    const { nodes, clockCompared, runtime } = this.#ports;
+    if (runtime.clock.monotonicMs() - this.#startedMs >= compareMs) return undefined;
+    const missing = nodes.filter(({ id }) => !clockCompared(id)).map(({ id }) => id);
+    return missing.length === 0 ? undefined : `waiting for ${missing.join(', ')}, to compare clocks`;
+  }
+
+  /** Applies what the log holds beyond this store. Nobody else can append: the role is this node's. */
+  async #readTo(tail: LogTail): Promise<string | undefined> {
+    const { store, log, follower, takeSnapshot } = this.#ports;
+    if (tail.position < 0) return noHistory;
+    try {
+      while (store.head.position < tail.position && !this.#stopped) {
+        const entries = await log.read(logPosition(store.head.position + 1), readBytes);
+        if (entries === 'trimmed') {
+          const why = `the log no longer keeps position ${store.head.position + 1}, which is next here`;
+          takeSnapshot(why, undefined);
+          return why;
+        }
+        if (entries.length === 0) return `position ${store.head.position + 1} is missing in the log`;
+        for (const group of groupsOf(entries)) await store.apply(group);
+      }
+    } catch (error) {
+      if (!(error instanceof EntriesDoNotFollow)) throw error;
+      follower.refuse(`the log is of another history: ${error.message}`);
+      return error.message;
+    }
+    return this.#stopped ? 'the node stops' : undefined;
+  }
+
+  #whyOtherLog(tail: LogTail): string | undefined {
+    const { store, follower } = this.#ports;
+    const { head } = store;
+    const ours = store.chainHashAt(tail.position);
+    if (ours !== undefined && !ours.equals(tail.chainHash)) {
+      const why = `the log is of another history: it holds another entry at position ${tail.position}`;
+      follower.refuse(why);
+      return why;
+    }
+    return head.position > tail.position
+      ? `the log was set back: it ends at position ${tail.position}, this node holds ${head.position}`
+      : undefined;
+  }
+
+  #pause(ms: number): Promise<unknown> {
+    return Promise.race([delay(this.#ports.runtime.timers, ms), this.#whenStopped]);
+  }
+}
+
+/** Each ends at a mark, so that the store stands exactly there when its listeners hear of it. */
+function* groupsOf(entries: readonly Uint8Array[]): Generator<Uint8Array[]> {
+  let group: Uint8Array[] = [];
+  for (const entry of entries) {
+    group.push(entry);
+    if (!isMark(entry)) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
+}
