@@ -10,7 +10,8 @@ installed := node_modules/.package-lock.json
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-run: build ## three regions on this machine (WAN=1 adds the distances between them)
+run: build ## three regions on this machine (WAN=1 adds the distances, LOG=etcd puts the log on three members of etcd)
+	@$(if $(filter etcd,$(LOG)),node scripts/install-etcd.mjs)
 	@exec node dist/src/local/main.js
 
 demo: build ## a cluster of its own, real data, contended transfers, and a proof that the regions agree (WAN=1 too)

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { MeridianError } from '../src/client/index.js';
 import { startLocalCluster, type LocalCluster } from '../src/local/cluster.js';
 import { freePorts } from '../src/local/ports.js';
-import { exitText } from '../src/local/local-node.js';
+import { exitText } from '../src/local/supervised-process.js';
 import { paletteOf } from '../src/local/palette.js';
 import { ClusterStartError } from '../src/local/start-error.js';
 import { DemoError } from './demo-error.js';
@@ -123,7 +123,7 @@ async function startCluster(dataDirectory: string, wan: boolean): Promise<LocalC
     ports: [0, 2, 4].map((i) => ({ http: ports[i]!, peer: ports[i + 1]! })),
     signal: abort.signal,
     onEvent: (event) => {
-      if (event.kind === 'died') stderr.write(`${event.node} ${exitText(event.exit)}\n`);
+      if (event.kind === 'died') stderr.write(`${event.name} ${exitText(event.exit)}\n`);
     },
   });
 }

@@ -19,6 +19,8 @@ if (!parsed.ok) throw new Error('the file is wrong');
 const facts: BannerFacts = {
   version: '1.2.3',
   config: parsed.value,
+  nodes: [{ id: 'us-east', pid: 4711 }],
+  etcd: [],
   wan: false,
   dataDirectory: '/srv/project/data',
   workingDirectory: '/srv/project',
@@ -51,6 +53,21 @@ describe('the banner', () => {
     expect(text).toContain('links   us-east ↔ eu 80 ms\n');
     expect(text).toContain('data    /elsewhere\n');
     expect(text).toContain('npx meridian status --url http://127.0.0.1:1\n');
+  });
+
+  it('shows the members of etcd, and which process to kill to see another node take over', () => {
+    const etcd = [
+      { name: 'etcd-1', region: 'us-east', url: 'http://127.0.0.1:12379' },
+      { name: 'etcd-2', region: 'eu', url: 'http://127.0.0.1:12381' },
+    ];
+    const text = bannerText({ ...facts, etcd }, plain);
+    expect(text).toContain(`
+  The log of every keyspace is on etcd:
+  etcd-1   us-east   http://127.0.0.1:12379
+  etcd-2   eu        http://127.0.0.1:12381
+
+  links`);
+    expect(text).toContain('kill -9 4711   # us-east, which orders default:');
   });
 
   it('has colours on a terminal only, and none with NO_COLOR', () => {

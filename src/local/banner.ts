@@ -3,9 +3,19 @@ import { formatAddress, httpUrl } from '../server/config/address.js';
 import type { ClusterConfig } from '../server/config/config.js';
 import type { Paint } from './palette.js';
 
+/** A process of the cluster that may be killed to see what happens. */
+interface Member {
+  readonly name: string;
+  readonly region: string;
+  readonly url: string;
+}
+
 export interface BannerFacts {
   readonly version: string;
   readonly config: ClusterConfig;
+  readonly nodes: readonly { readonly id: string; readonly pid: number }[];
+  /** None when the log is embedded. */
+  readonly etcd: readonly Member[];
   readonly wan: boolean;
   readonly dataDirectory: string;
   readonly workingDirectory: string;
@@ -22,6 +32,7 @@ export function bannerText(facts: BannerFacts, paint: Paint): string {
     `${title}  ${claim}`,
     '',
     ...nodeLines(config, paint),
+    ...etcdLines(facts, paint),
     '',
     `${label('links', paint)}${linksText(facts, paint)}`,
     `${label('data', paint)}${pathText(facts)}`,
@@ -63,6 +74,16 @@ function nodeLines({ nodes, keyspaces }: ClusterConfig, paint: Paint): string[] 
   });
 }
 
+function etcdLines({ etcd }: BannerFacts, paint: Paint): string[] {
+  if (etcd.length === 0) return [];
+  const width = Math.max(...etcd.map(({ region }) => region.length));
+  const lines = etcd.map(({ name, region, url }) => {
+    const cells = [paint('bold', name), region.padEnd(width), paint('cyan', url)];
+    return cells.join('   ');
+  });
+  return ['', `The log of every keyspace is on etcd:`, ...lines];
+}
+
 function linksText({ wan, config }: BannerFacts, paint: Paint): string {
   if (!wan) return `direct ${paint('dim', '(WAN=1 adds the round trips of cluster.yaml)')}`;
   return config.roundTrips.map(({ between: [a, b], ms }) => `${a} ↔ ${b} ${ms} ms`).join(paint('dim', ' · '));
@@ -73,12 +94,20 @@ function pathText({ dataDirectory, workingDirectory }: BannerFacts): string {
   return path.startsWith('..') ? dataDirectory : `./${path}`;
 }
 
-function commandsToTry({ config, usualPorts }: BannerFacts): string[] {
+function commandsToTry({ config, nodes, etcd, usualPorts }: BannerFacts): string[] {
   const [first, second = first] = config.nodes;
   const keyspace = config.keyspaces[0]!.name;
   return [
     `npx meridian put ${keyspace} greeting hello --url ${httpUrl(first!.http)}`,
     `npx meridian get ${keyspace} greeting --causal --url ${httpUrl(second!.http)}`,
-    `npx meridian status${usualPorts ? '' : ` --url ${httpUrl(first!.http)}`}`,
+    `npx meridian status${usualPorts ? '' : ` --url ${httpUrl((etcd.length > 0 ? second : first)!.http)}`}`,
+    ...(etcd.length === 0 ? [] : [killHome(nodes, config)]),
   ];
+}
+
+/** Its node orders the first keyspace while it runs; another takes over when it dies. */
+function killHome(nodes: BannerFacts['nodes'], { keyspaces }: ClusterConfig): string {
+  const { name, node } = keyspaces[0]!;
+  const pid = nodes.find(({ id }) => id === node)?.pid;
+  return `kill -9 ${pid}   # ${node}, which orders ${name}: within seconds another node does, and it comes back`;
 }

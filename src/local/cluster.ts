@@ -1,17 +1,20 @@
 import { existsSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { delay, silentLogger, type Runtime } from '../runtime/runtime.js';
 import { createSystemRuntime } from '../runtime/system/runtime.js';
-import { readClusterFile } from '../server/config/cluster-file.js';
-import type { ClusterConfig } from '../server/config/config.js';
-import { formatProblem } from '../server/config/problem.js';
+import type { ClusterConfig, ClusterNode } from '../server/config/config.js';
 import { lockData } from './data-lock.js';
-import { beginHistories, isFirstStart, logFileName } from './first-start.js';
+import type { EtcdMember } from './etcd/etcd-member.js';
+import { readNote } from './etcd/layout.js';
+import { etcdListeners, layEtcd, type LocalEtcdOptions } from './etcd/local-etcd.js';
+import { beginOnce, hasStores, logFileName, refuseOtherLog, type StartData } from './first-start.js';
 import { commandOf, environmentOf, nodeDirectory, type Launch } from './launch.js';
-import { LocalNode, type NodeEvent } from './local-node.js';
+import { etcdPorts, localConfig } from './local-config.js';
+import { LocalNode } from './local-node.js';
 import { packageRoot } from './package-root.js';
-import { portsFrom, refuseTakenPorts, type NodePorts } from './ports.js';
+import { listenersOf, refuseTakenPorts, type NodePorts } from './ports.js';
 import { ClusterStartError } from './start-error.js';
+import type { ProcessEvent } from './supervised-process.js';
 import { noWanLinks, openWanLinks } from './wan-links.js';
 
 export interface LocalClusterOptions {
@@ -19,9 +22,11 @@ export interface LocalClusterOptions {
   readonly dataDirectory: string;
   /** Holds cluster.yaml and the nodes' files; default: `regions` of this package. */
   readonly regionsDirectory?: string | undefined;
-  /** Emulate the round trips of cluster.yaml on the links between nodes. Default false. */
+  /** Order every keyspace by an etcd of this cluster's own, `{}` as it comes. Default: as cluster.yaml says. */
+  readonly etcd?: LocalEtcdOptions | undefined;
+  /** Emulate the round trips of cluster.yaml on the links between nodes, and of etcd's members. Default false. */
   readonly wan?: boolean | undefined;
-  /** The first of consecutive ports that take the place of those in cluster.yaml. */
+  /** The first of consecutive ports that take the place of those in cluster.yaml; etcd's follow the nodes'. */
   readonly basePort?: number | undefined;
   /** Ports per node, in the order of cluster.yaml; in the place of `basePort`. */
   readonly ports?: readonly NodePorts[] | undefined;
@@ -31,7 +36,7 @@ export interface LocalClusterOptions {
   readonly waitReady?: boolean | undefined;
   /** Start a node again that died unasked. Default false. */
   readonly restart?: boolean | undefined;
-  readonly onEvent?: ((event: NodeEvent) => void) | undefined;
+  readonly onEvent?: ((event: ProcessEvent) => void) | undefined;
   /** Further variables for the nodes. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /** Gives the start up: what has been started is stopped again. Without effect once the cluster is up. */
@@ -47,11 +52,13 @@ export interface LocalCluster {
   readonly dataDirectory: string;
   /** Those of cluster.yaml, in its order, started or not. */
   readonly nodes: readonly LocalNode[];
+  /** Of the cluster's own etcd; none when it has none. The i-th is in the i-th region. */
+  readonly etcd: readonly EtcdMember[];
   /** Throws a RangeError when there is none. */
   node(id: string): LocalNode;
   /** Waits until every node takes writes in every keyspace; a ClusterStartError when that takes longer. */
   ready(withinMs?: number): Promise<void>;
-  /** Ends all nodes in order, and the links. May be called again. */
+  /** Ends all nodes in order, then etcd's members, and the links. May be called again. */
   stop(): Promise<void>;
 }
 
@@ -75,29 +82,17 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
 
 async function start(options: LocalClusterOptions, undo: Undo): Promise<Omit<LocalCluster, 'stop'>> {
   const runtime = createSystemRuntime(silentLogger);
-  const program = options.program ?? join(packageRoot, 'dist/src/cli/main.js');
-  if (!existsSync(program))
-    throw new ClusterStartError(`${program} is not there. Run \`npm run build\` first.`);
-  const config = await configOf(options);
-  const chosen = config.nodes.filter(({ id }) => options.nodes?.includes(id) ?? true);
-  if (options.wan === true && config.roundTrips.length === 0)
-    throw new ClusterStartError(`${config.file} has no wan.roundTripMs, so there is no WAN to emulate.`);
-  const dataDirectory = resolve(options.dataDirectory);
   const goOn = (): void => options.signal?.throwIfAborted();
-  undo.push(await lockData(dataDirectory));
-  undo.push(stayAlive());
-  await refuseTakenPorts(chosen, config.file);
-  const links = options.wan === true ? await openWanLinks(config, runtime) : noWanLinks;
-  undo.push(() => links.close());
-  const otherPorts = options.ports !== undefined || options.basePort !== undefined;
-  const environment = options.environment ?? {};
-  const launch: Launch = { cluster: config, program, dataDirectory, otherPorts, links, environment };
-  if (await isFirstStart(launch)) await beginHistories(launch);
-  goOn();
+  const { launch, chosen, data } = await prepare(options, runtime, undo);
+  const { cluster: config, dataDirectory, etcd } = launch;
   const nodes = localNodes(launch, options, runtime);
   undo.push(() => Promise.all(nodes.map((node) => node.stop())));
-  const giveUp = (): void => nodes.forEach((one) => void one.stop());
+  const giveUp = (): void => [...nodes, ...(etcd?.members ?? [])].forEach((one) => void one.stop());
   options.signal?.addEventListener('abort', giveUp);
+  await etcd?.start();
+  goOn();
+  await beginOnce(launch, data);
+  goOn();
   await Promise.all(nodes.filter(({ id }) => chosen.some((one) => one.id === id)).map((one) => one.start()));
   const ready = (withinMs = readyMsMax): Promise<void> => waitReady(nodes, withinMs, runtime);
   if (options.waitReady ?? chosen.length === nodes.length) await ready();
@@ -108,39 +103,47 @@ async function start(options: LocalClusterOptions, undo: Undo): Promise<Omit<Loc
     if (found === undefined) throw new RangeError(`${config.file} has no node ${id}`);
     return found;
   };
-  return { config, dataDirectory, nodes, node, ready };
+  return { config, dataDirectory, nodes, etcd: etcd?.members ?? [], node, ready };
+}
+
+interface Prepared {
+  readonly launch: Launch;
+  readonly chosen: readonly ClusterNode[];
+  readonly data: StartData;
+}
+
+/** All that can refuse the start without a process of the cluster. */
+async function prepare(options: LocalClusterOptions, runtime: Runtime, undo: Undo): Promise<Prepared> {
+  const program = options.program ?? join(packageRoot, 'dist/src/cli/main.js');
+  if (!existsSync(program))
+    throw new ClusterStartError(`${program} is not there. Run \`npm run build\` first.`);
+  const cluster = await localConfig(options);
+  const chosen = cluster.nodes.filter(({ id }) => options.nodes?.includes(id) ?? true);
+  const { wan = false, restart = false, onEvent = () => {}, environment = {} } = options;
+  if (wan && cluster.roundTrips.length === 0)
+    throw new ClusterStartError(`${cluster.file} has no wan.roundTripMs, so there is no WAN to emulate.`);
+  const dataDirectory = resolve(options.dataDirectory);
+  undo.push(await lockData(dataDirectory));
+  undo.push(stayAlive());
+  const note = await readNote(dataDirectory);
+  const data = { note, hasStores: await hasStores({ cluster, dataDirectory }) };
+  refuseOtherLog(data, options.etcd !== undefined, dataDirectory);
+  const ofEtcd = options.etcd && { ...options.etcd, ports: etcdPorts(options, cluster.nodes.length), note };
+  const listeners = [...listenersOf(chosen), ...(ofEtcd === undefined ? [] : etcdListeners(ofEtcd))];
+  await refuseTakenPorts(listeners, cluster.file);
+  const links = wan ? await openWanLinks(cluster, runtime) : noWanLinks;
+  undo.push(() => links.close());
+  const etcd =
+    ofEtcd && (await layEtcd({ ...ofEtcd, ...{ cluster, dataDirectory, wan, runtime, restart, onEvent } }));
+  if (etcd !== undefined) undo.push(() => etcd.stop());
+  const otherPorts = options.ports !== undefined || options.basePort !== undefined;
+  return { launch: { cluster, program, dataDirectory, otherPorts, links, environment, etcd }, chosen, data };
 }
 
 /** The runtime's timers let a process end; while nodes wait for their restart, nothing else would hold this one. */
 function stayAlive(): () => Promise<void> {
   const timer = setInterval(() => {}, 60_000);
   return async () => clearInterval(timer);
-}
-
-/** The file's cluster, at the ports that were asked for. */
-async function configOf(options: LocalClusterOptions): Promise<ClusterConfig> {
-  // Relative to the working directory, which the nodes share: messages name the file as people would.
-  const directory = options.regionsDirectory ?? relative('.', join(packageRoot, 'regions'));
-  const read = await readClusterFile(join(directory, 'cluster.yaml'));
-  if (!read.ok)
-    throw new ClusterStartError(
-      `The configuration is wrong:\n${read.problems.map((problem) => `  ${formatProblem(problem)}`).join('\n')}`,
-    );
-  const config = read.value;
-  const { basePort, ports = basePort === undefined ? undefined : portsFrom(basePort, config.nodes.length) } =
-    options;
-  if (ports === undefined) return config;
-  const host = '127.0.0.1';
-  const nodes = config.nodes.map((node, i) => ({
-    ...node,
-    http: { host, port: ports[i]!.http },
-    peer: { host, port: ports[i]!.peer },
-  }));
-  const regions = config.regions.map((region) => ({
-    ...region,
-    nodes: nodes.filter((node) => node.region === region.id),
-  }));
-  return { ...config, regions, nodes };
 }
 
 function localNodes(launch: Launch, options: LocalClusterOptions, runtime: Runtime): LocalNode[] {

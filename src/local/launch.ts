@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { formatAddress, type Address } from '../server/config/address.js';
 import type { ClusterConfig, ClusterNode } from '../server/config/config.js';
+import type { LocalEtcd } from './etcd/local-etcd.js';
 import type { WanLinks } from './wan-links.js';
 
 /** How the processes of a local cluster are started. */
@@ -12,6 +13,8 @@ export interface Launch {
   /** Whether the cluster's addresses are others than those of the nodes' files. */
   readonly otherPorts: boolean;
   readonly links: WanLinks;
+  /** Undefined when the cluster has no etcd of its own. */
+  readonly etcd: LocalEtcd | undefined;
   /** Variables that the nodes get beside their own. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -42,6 +45,7 @@ export function environmentOf(launch: Launch, node: ClusterNode): NodeJS.Process
     MERIDIAN_DATA_DIRECTORY: nodeDirectory(launch, node),
     MERIDIAN_PEER_ADDRESSES: list(dialled),
     ...(otherPorts ? listeners : {}),
+    ...launch.etcd?.environmentOf(node),
     ...launch.environment,
   };
 }

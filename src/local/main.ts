@@ -1,17 +1,21 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { resolve } from 'node:path';
 import { packageVersion } from '../runtime/system/package-version.js';
 import { unknownVariables } from '../server/config/environment.js';
 import { formatProblem } from '../server/config/problem.js';
 import { bannerText } from './banner.js';
 import { startLocalCluster, type LocalCluster } from './cluster.js';
-import { exitText, type NodeEvent } from './local-node.js';
 import { paletteOf } from './palette.js';
 import { ClusterStartError } from './start-error.js';
+import { exitText, type ProcessEvent } from './supervised-process.js';
 
 interface Options {
-  readonly data: string;
+  readonly data?: string;
+  readonly log?: 'embedded' | 'etcd';
+  readonly etcdHeartbeat: number;
+  readonly etcdElection: number;
+  readonly etcdLease: number;
   readonly regions?: string;
   readonly portsFrom?: string;
   readonly wan?: boolean;
@@ -27,10 +31,18 @@ process.stdout.on('error', () => {});
 
 const program = new Command('local-cluster')
   .description('A whole cluster on this machine, one process per region.')
-  .option('--data <directory>', 'where the nodes keep their data', process.env['MERIDIAN_DATA'] ?? 'data')
+  .option('--data <directory>', 'where the nodes keep their data (default: data, or data/with-etcd)')
+  .addOption(
+    new Option('--log <kind>', "what orders every keyspace; etcd: three members of this cluster's own")
+      .choices(['embedded', 'etcd'])
+      .env('LOG'),
+  )
   .option('--regions <directory>', 'cluster.yaml and the nodes files (default: regions/ of this package)')
   .option('--ports-from <n>', 'consecutive ports in the place of those of cluster.yaml')
-  .option('--wan', 'add the round trips of cluster.yaml to the links between nodes (also: WAN=1)');
+  .option('--wan', 'add the round trips of cluster.yaml to the links between nodes (also: WAN=1)')
+  .option('--etcd-heartbeat <ms>', "between heartbeats of etcd's leader", milliseconds, 100)
+  .option('--etcd-election <ms>', 'without a heartbeat, until etcd elects another leader', milliseconds, 1000)
+  .option('--etcd-lease <ms>', 'how long a silent sequencer keeps its role', milliseconds, 2000);
 
 process.exit(await run(program.parse().opts<Options>()));
 
@@ -41,10 +53,13 @@ async function run(options: Options): Promise<number> {
   const stopped = untilStopped();
   void stopped.then(() => abort.abort());
   const wan = options.wan === true || isOn(process.env['WAN']);
+  const withEtcd = options.log === 'etcd';
+  const { etcdHeartbeat: heartbeatMs, etcdElection: electionMs, etcdLease: leaseMs } = options;
   let cluster: LocalCluster;
   try {
     cluster = await startLocalCluster({
-      dataDirectory: options.data,
+      dataDirectory: options.data ?? process.env['MERIDIAN_DATA'] ?? (withEtcd ? 'data/with-etcd' : 'data'),
+      etcd: withEtcd ? { timing: { heartbeatMs, electionMs }, leaseMs } : undefined,
       regionsDirectory: options.regions,
       basePort: options.portsFrom === undefined ? undefined : Number(options.portsFrom),
       wan,
@@ -99,8 +114,8 @@ function untilStopped(): Promise<void> {
 }
 
 /** Warnings and errors of the nodes, and what becomes of their processes; all else is in their log files. */
-function tell(event: NodeEvent): void {
-  const prefix = paint('bold', event.node);
+function tell(event: ProcessEvent): void {
+  const prefix = paint('bold', event.name);
   switch (event.kind) {
     case 'log': {
       const { level, text } = event.line;
@@ -115,6 +130,12 @@ function tell(event: NodeEvent): void {
     case 'restarted':
       return say(`${prefix} ${paint('green', 'runs again')}\n`);
   }
+}
+
+function milliseconds(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1 on');
+  return value;
 }
 
 function isOn(value: string | undefined): boolean {

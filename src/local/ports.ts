@@ -11,25 +11,36 @@ export interface NodePorts {
   readonly peer: number;
 }
 
-/** Consecutive ports from `first` on: HTTP of every node, then the peers' of every node. */
-export function portsFrom(first: number, nodes: number): NodePorts[] {
-  if (!Number.isSafeInteger(first) || first < 1 || first + 2 * nodes - 1 > 65_535)
-    throw new ClusterStartError(`Ports must be from 1 to ${65_536 - 2 * nodes}, not ${first}.`);
+/** Consecutive ports from `first` on: HTTP of every node, then the peers' of every node; `further` more are left after them. */
+export function portsFrom(first: number, nodes: number, further = 0): NodePorts[] {
+  const last = 65_536 - 2 * nodes - further;
+  if (!Number.isSafeInteger(first) || first < 1 || first > last)
+    throw new ClusterStartError(`Ports must be from 1 to ${last}, not ${first}.`);
   return Array.from({ length: nodes }, (_, i) => ({ http: first + i, peer: first + nodes + i }));
 }
 
-/** Rejects with a ClusterStartError that names every address that is taken, and whose it should be. */
-export async function refuseTakenPorts(nodes: readonly ClusterNode[], clusterFile: string): Promise<void> {
-  const listeners = nodes.flatMap((node) => [
-    { node, what: 'http', address: node.http },
-    { node, what: 'peer', address: node.peer },
+/** An address that a process of the cluster is to listen at. */
+export interface Listener {
+  readonly address: Address;
+  /** `http of us-east`. */
+  readonly whose: string;
+}
+
+export function listenersOf(nodes: readonly ClusterNode[]): Listener[] {
+  return nodes.flatMap(({ id, http, peer }) => [
+    { address: http, whose: `http of ${id}` },
+    { address: peer, whose: `peer of ${id}` },
   ]);
+}
+
+/** Rejects with a ClusterStartError that names every address that is taken, and whose it should be. */
+export async function refuseTakenPorts(listeners: readonly Listener[], clusterFile: string): Promise<void> {
   const complaints = await Promise.all(
-    listeners.map(async ({ node, what, address }) => {
+    listeners.map(async ({ address, whose }) => {
       const code = await tryListening(address);
       if (code === undefined) return undefined;
       const reason = code === 'EADDRINUSE' ? 'is in use by another process' : `cannot be used (${code})`;
-      return `  ${formatAddress(address)} (${what} of ${node.id}) ${reason}`;
+      return `  ${formatAddress(address)} (${whose}) ${reason}`;
     }),
   );
   const taken = complaints.filter((complaint) => complaint !== undefined);

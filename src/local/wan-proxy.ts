@@ -7,7 +7,7 @@ import { DelayLine } from './delay-line.js';
 
 /** Emulates a long link: connections to `address` go on to the target as if it were far away. */
 export interface WanProxy {
-  /** On the loopback interface; a port that the system chose. */
+  /** Where it listens. */
   readonly address: Address;
   /** Breaks every connection. */
   close(): Promise<void>;
@@ -15,13 +15,17 @@ export interface WanProxy {
 
 export interface WanProxyOptions {
   readonly target: Address;
-  /** Half of the round trip. */
-  readonly oneWayMs: number;
+  /** Default: a port of the loopback interface that the system chooses. */
+  readonly listen?: Address;
+  /** Half of the round trip; or found from what a connection, still paused, says first and leaves to be read. */
+  readonly oneWayMs: number | ((near: Socket) => Promise<number>);
   readonly clock: Clock;
   readonly timers: Timers;
   /** Of one connection, one direction; above it nothing more is read. Default 64 MiB. */
   readonly bufferBytesMax?: number;
 }
+
+type LinkOptions = Omit<WanProxyOptions, 'oneWayMs'> & { readonly oneWayMs: number };
 
 /** What travels. */
 type Segment =
@@ -43,14 +47,19 @@ export async function openWanProxy(options: WanProxyOptions): Promise<WanProxy> 
     { allowHalfOpen: true, pauseOnConnect: true, noDelay: true },
     (near) => {
       track(near);
-      carry(near, options, track);
+      // Without a listener an error would end the process; `relay` passes it on.
+      near.on('error', () => {});
+      const { oneWayMs } = options;
+      if (typeof oneWayMs === 'number') carry(near, { ...options, oneWayMs }, track);
+      else void oneWayMs(near).then((found) => carry(near, { ...options, oneWayMs: found }, track));
     },
   );
-  server.listen(0, '127.0.0.1');
+  const { host, port: wanted } = options.listen ?? { host: '127.0.0.1', port: 0 };
+  server.listen(wanted, host);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {
-    address: { host: '127.0.0.1', port },
+    address: { host, port },
     close: async () => {
       const closed = once(server, 'close');
       server.close();
@@ -64,12 +73,12 @@ export async function openWanProxy(options: WanProxyOptions): Promise<WanProxy> 
  * A connection costs a round trip before its first byte leaves, as TCP's handshake does: the target is dialled after half
  * of it, and what the dialler has sent is read after the whole.
  */
-function carry(near: Socket, options: WanProxyOptions, track: (socket: Socket) => void): void {
+function carry(near: Socket, options: LinkOptions, track: (socket: Socket) => void): void {
   const { timers, oneWayMs, target } = options;
-  // Without a listener an error would end the process; `relay` passes it on.
-  near.on('error', () => {});
   timers.after(oneWayMs, () => {
     if (near.destroyed) return;
+    // Whoever looked at its first bytes may have set it flowing.
+    near.pause();
     const far = connect({ ...target, allowHalfOpen: true, noDelay: true });
     far.on('error', () => {});
     track(far);
@@ -81,7 +90,7 @@ function carry(near: Socket, options: WanProxyOptions, track: (socket: Socket) =
 }
 
 /** Moves what `from` says to `to`, later. */
-function relay(from: Socket, to: Socket, options: WanProxyOptions): { clear(): void } {
+function relay(from: Socket, to: Socket, options: LinkOptions): { clear(): void } {
   const { bufferBytesMax = 64 * mib } = options;
   let travellingBytes = 0;
   const full = (): boolean => travellingBytes + to.writableLength >= bufferBytesMax;

@@ -3,12 +3,12 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startLocalCluster, type LocalCluster, type LocalClusterOptions } from '../../src/local/cluster.js';
-import type { NodeEvent } from '../../src/local/local-node.js';
+import type { ProcessEvent } from '../../src/local/supervised-process.js';
 import { freePorts, type NodePorts } from '../../src/local/ports.js';
 
 export interface TestCluster extends LocalCluster {
   /** What the nodes logged and how they ended, since the start. */
-  readonly events: readonly NodeEvent[];
+  readonly events: readonly ProcessEvent[];
   /** Stops the cluster and removes its data. */
   discard(): Promise<void>;
 }
@@ -16,7 +16,7 @@ export interface TestCluster extends LocalCluster {
 /** The three regions of regions/cluster.yaml as real processes of the built `meridian`, in a new folder, on free ports. */
 export async function startTestCluster(options: Partial<LocalClusterOptions> = {}): Promise<TestCluster> {
   const directory = await temporaryDirectory();
-  const events: NodeEvent[] = [];
+  const events: ProcessEvent[] = [];
   try {
     const cluster = await startLocalCluster({
       dataDirectory: directory.path,

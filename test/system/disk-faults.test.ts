@@ -114,7 +114,7 @@ async function holdsWhatWasAcknowledged(before: number, told: Told): Promise<voi
 
 const logged = (node: string): string =>
   cluster.events
-    .filter((event) => event.kind === 'log' && event.node === node)
+    .filter((event) => event.kind === 'log' && event.name === node)
     .map((event) => JSON.stringify(event))
     .join('\n');
 

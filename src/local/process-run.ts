@@ -1,16 +1,18 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { delay, type Timers } from '../runtime/runtime.js';
 import type { BoundedLog } from './bounded-log.js';
 
-export interface NodeProcessOptions {
-  /** The `meridian` script. */
-  readonly program: string;
-  readonly args: readonly string[];
+export interface ProcessRunOptions {
+  /** The program and its arguments. */
+  readonly command: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
+  /** It speaks IPC, says `started`, and ends by itself when the channel closes. */
+  readonly ipc: boolean;
   readonly log: BoundedLog;
   readonly timers: Timers;
-  /** Lines of the node's standard error: its log, or a crash. */
+  /** Lines of its standard error: its log, or a crash. */
   readonly onErrorLine: (line: string) => void;
 }
 
@@ -25,23 +27,30 @@ export interface Exit {
 const lastLinesMax = 20;
 const lineCharsMax = 64 * 1024;
 const stopMsMax = 10_000;
+const setpriv = '/usr/bin/setpriv';
+
+/** Linux only; elsewhere such a child outlives a supervisor that was killed. */
+function dieWithParent(): string[] {
+  return existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL', '--'] : [];
+}
 
 /**
- * One run of a node. It has a process group of its own, so that Ctrl-C reaches the supervisor alone, and an IPC channel:
- * when the supervisor dies, however it dies, the channel closes and the node stops by itself.
+ * One run of a program. It has a process group of its own, so that Ctrl-C reaches the supervisor alone. When the supervisor
+ * dies, however it dies, the IPC channel closes and a node stops by itself; what speaks no IPC is killed by the kernel.
  */
-export class NodeProcess {
+export class ProcessRun {
   readonly exited: Promise<Exit>;
-  /** Resolves once the node listens; never when it ends before. */
+  /** Resolves once it says over IPC that it listens; never when it ends before. */
   readonly started: Promise<void>;
   private readonly child: ChildProcess;
   private readonly lastLines: string[] = [];
   private ended = false;
 
-  constructor(private readonly options: NodeProcessOptions) {
-    const { program, args, environment } = options;
-    this.child = spawn(process.execPath, [program, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  constructor(private readonly options: ProcessRunOptions) {
+    const { command, environment, ipc } = options;
+    const [program, ...args] = ipc ? command : [...dieWithParent(), ...command];
+    this.child = spawn(program!, args, {
+      stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
       detached: true,
       env: environment,
     });
