@@ -9,8 +9,8 @@ import { Client, type ClientOptions } from './client.js';
 export interface TlsOptions {
   /** PEM of the authorities to trust; default: those of Node. */
   readonly ca?: string | Uint8Array;
-  /** PEM of the client's own certificate and its key, for nodes that ask for one. */
-  readonly cert?: string | Uint8Array;
+  /** PEM of the client's own certificate and its key: nodes with TLS ask for one of their authorities. */
+  readonly certificate?: string | Uint8Array;
   readonly key?: string | Uint8Array;
 }
 
@@ -55,8 +55,8 @@ function refuseWrong(endpoints: unknown): void {
 
 function credentialsOf(tls: boolean | TlsOptions): ChannelCredentials {
   if (tls === false) return channelCredentials.createInsecure();
-  const { ca, cert, key } = tls === true ? ({} as TlsOptions) : tls;
-  return channelCredentials.createSsl(pem(ca), pem(key), pem(cert));
+  const { ca, certificate, key } = tls === true ? ({} as TlsOptions) : tls;
+  return channelCredentials.createSsl(pem(ca), pem(key), pem(certificate));
 }
 
 function pem(text: string | Uint8Array | undefined): Buffer | null {

@@ -4,6 +4,7 @@ import type { Timers } from '../../runtime/runtime.js';
 import type { StreamLimits } from '../send-queue.js';
 import { GrpcPeerStream } from './grpc-peer-stream.js';
 import { metadataKeys } from './peer-service.js';
+import { nameProblem } from './peer-tls.js';
 
 export type PeerCall = ServerDuplexStream<Uint8Array, Uint8Array>;
 
@@ -11,13 +12,20 @@ export interface AcceptingContext {
   readonly cluster: string;
   readonly self: NodeId;
   readonly isKnown: (node: string) => node is NodeId;
+  /** Whether a certificate must name the node that opens. */
+  readonly proven: boolean;
 }
 
 export type Introduction =
-  { readonly from: NodeId } | { readonly refused: string; readonly code: status.FAILED_PRECONDITION };
+  | { readonly from: NodeId }
+  | { readonly refused: string; readonly code: status.FAILED_PRECONDITION | status.PERMISSION_DENIED };
 
-/** Judges who opens the call: a node of the same cluster that means this node, or nobody. */
-export function judgeOpener(metadata: Metadata, { cluster, self, isKnown }: AcceptingContext): Introduction {
+/** Judges who opens the call: a node of the same cluster that means this node and proves who it is, or nobody. */
+export function judgeOpener(
+  call: Pick<PeerCall, 'metadata' | 'getAuthContext'>,
+  { cluster, self, isKnown, proven }: AcceptingContext,
+): Introduction {
+  const { metadata } = call;
   const said = (key: string): string => String(metadata.get(key)[0] ?? '');
   const refuse = (refused: string): Introduction => ({ refused, code: status.FAILED_PRECONDITION });
   const theirCluster = said(metadataKeys.cluster);
@@ -30,7 +38,8 @@ export function judgeOpener(metadata: Metadata, { cluster, self, isKnown }: Acce
   if (!isKnown(from) || from === self) {
     return refuse(`node ${from || '(none named)'} is not a peer of ${self} in cluster ${cluster}`);
   }
-  return { from };
+  const problem = proven ? nameProblem(call.getAuthContext().sslPeerCertificate, from) : undefined;
+  return problem === undefined ? { from } : { refused: problem, code: status.PERMISSION_DENIED };
 }
 
 /** Answers the call with a status instead of a stream. */

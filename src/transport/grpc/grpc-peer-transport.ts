@@ -1,11 +1,10 @@
 import {
   Client,
   connectivityState,
-  credentials as channelCredentialsOf,
+  credentials as channelCredentials,
   Server,
   ServerCredentials,
   status,
-  type ChannelCredentials,
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
@@ -19,6 +18,7 @@ import { channelOptions, defaultKeepalive, serverOptions, type Keepalive } from 
 import type { GrpcPeerStream } from './grpc-peer-stream.js';
 import { openStream } from './opened-stream.js';
 import { peerMethods, peerService } from './peer-service.js';
+import type { PeerTls } from './peer-tls.js';
 
 export interface GrpcPeerTransportOptions {
   readonly cluster: string;
@@ -32,8 +32,8 @@ export interface GrpcPeerTransportOptions {
   /** How long `open` waits for the acceptor's answer before it closes the stream. ms */
   readonly openTimeoutMs?: number;
   readonly keepalive?: Keepalive;
-  /** Plain text when not given. */
-  readonly credentials?: { readonly server: ServerCredentials; readonly channel: ChannelCredentials };
+  /** Plain text, and everyone is who he says, when not given. */
+  readonly tls?: PeerTls | undefined;
 }
 
 export interface GrpcPeerTransport extends PeerTransport {
@@ -94,7 +94,7 @@ class GrpcTransport implements GrpcPeerTransport {
     const address = addresses.get(to);
     if (address === undefined) return closedStream(timers, `node ${to} is not in the cluster`);
     const key = `${to}/${method}`;
-    const client = this.#clientFor(key, address);
+    const client = this.#clientFor(key, to, address);
     const onOpenTimeout = (): void => this.#abandonUnlessReady(key, client);
     const context = { cluster, self, timers, limits: this.#limits, openTimeoutMs, onOpenTimeout };
     return this.#keep(openStream(client, { to, method }, context, (stream) => this.#forget(stream)));
@@ -107,17 +107,13 @@ class GrpcTransport implements GrpcPeerTransport {
         peerMethods.map((method) => [method, (call: PeerCall) => this.#onCall(method, call)]),
       ),
     );
-    const { listen, credentials } = this.#options;
+    const { listen, tls } = this.#options;
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(
-        listen,
-        credentials?.server ?? ServerCredentials.createInsecure(),
-        (error, port) => {
-          if (error) return reject(error);
-          this.#port = port;
-          resolve();
-        },
-      );
+      this.#server.bindAsync(listen, tls?.server ?? ServerCredentials.createInsecure(), (error, port) => {
+        if (error) return reject(error);
+        this.#port = port;
+        resolve();
+      });
     });
   }
 
@@ -136,9 +132,9 @@ class GrpcTransport implements GrpcPeerTransport {
   }
 
   #onCall(method: PeerMethod, call: PeerCall): void {
-    const { cluster, self, addresses, runtime } = this.#options;
+    const { cluster, self, addresses, runtime, tls } = this.#options;
     const isKnown = (node: string): node is NodeId => addresses.has(node as NodeId);
-    const opener = judgeOpener(call.metadata, { cluster, self, isKnown });
+    const opener = judgeOpener(call, { cluster, self, isKnown, proven: tls !== undefined });
     if ('refused' in opener) {
       runtime.logger.warn({ method, peer: call.getPeer() }, `refused a peer: ${opener.refused}`);
       return refuseCall(call, opener.code, opener.refused);
@@ -169,13 +165,16 @@ class GrpcTransport implements GrpcPeerTransport {
    * One channel, which is one connection, per peer and method. One that failed is replaced, so that an `open` is always a
    * fresh attempt: grpc-js would fail it without trying for as long as the channel's back-off lasts.
    */
-  #clientFor(key: string, address: string): Client {
+  #clientFor(key: string, to: NodeId, address: string): Client {
     const kept = this.#clients.get(key);
     if (kept && kept.getChannel().getConnectivityState(false) !== connectivityState.TRANSIENT_FAILURE)
       return kept;
     kept?.close();
-    const credentials = this.#options.credentials?.channel ?? channelCredentialsOf.createInsecure();
-    const client = new Client(address, credentials, channelOptions(this.#limits, this.#keepalive));
+    const secure = this.#options.tls?.channelTo(to);
+    const client = new Client(address, secure?.credentials ?? channelCredentials.createInsecure(), {
+      ...channelOptions(this.#limits, this.#keepalive),
+      ...secure?.options,
+    });
     this.#clients.set(key, client);
     return client;
   }
