@@ -46,6 +46,8 @@ export const limits = {
   causalTimeoutMsMax: 60 * secondMs,
   /** Reads of one keyspace that wait for a seqno on one node. */
   causalWaitersMax: 10_000,
+  /** After the sequencer of a shared log was lost new commits wait so long for its successor, before they are refused. */
+  successorWaitMsMax: 5 * secondMs,
   /** How long COMMIT waits for its outcome before it answers COMMIT_OUTCOME_UNKNOWN. */
   commitTimeoutMs: 10 * secondMs,
 

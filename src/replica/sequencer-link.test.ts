@@ -60,7 +60,11 @@ async function linked() {
   const { store } = await begun();
   const link = new SequencerLink(nodeId('east'), store, runtime);
   const told = { serving: 0, verdicts: 0 };
-  link.listener = { onServing: () => void told.serving++, onVerdict: () => void told.verdicts++ };
+  link.listener = {
+    onServing: () => void told.serving++,
+    onNotServing: () => {},
+    onVerdict: () => void told.verdicts++,
+  };
   return { link, told };
 }
 

@@ -22,6 +22,8 @@ export interface LinkListener {
   onVerdict(id: TransactionId, verdict: Verdict): void;
   /** A sequencer serves on a new stream: what has no outcome yet is to be submitted again. */
   onServing(): void;
+  /** It serves no more. */
+  onNotServing(): void;
 }
 
 export interface LinkStatus {
@@ -43,7 +45,7 @@ export class SequencerLink {
   readonly #store: KeyspaceStore;
   readonly #runtime: Runtime;
   readonly #seen: SeenLog;
-  #listener: LinkListener = { onVerdict: () => {}, onServing: () => {} };
+  #listener: LinkListener = { onVerdict: () => {}, onServing: () => {}, onNotServing: () => {} };
   #stream: PeerStream | undefined;
   #sequencer: NodeId | undefined;
   /** The sequencer's history, when it is not that of this node's copy: nothing is submitted to it. */
@@ -203,6 +205,7 @@ export class SequencerLink {
 
   #setServing(serving: boolean, whyNot: string): void {
     const begins = serving && !this.#serving;
+    const ends = !serving && this.#serving;
     this.#serving = serving;
     this.#whyNot = serving ? undefined : whyNot;
     if (!serving) {
@@ -210,6 +213,7 @@ export class SequencerLink {
       for (const tell of this.#onNotServing.splice(0)) tell();
     }
     if (begins) this.#listener.onServing();
+    if (ends) this.#listener.onNotServing();
   }
 
   #answerTail(request: number, tail: Tail | undefined): void {

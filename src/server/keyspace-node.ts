@@ -64,8 +64,9 @@ export class KeyspaceNode {
     });
     this.feed = new EntryFeed(store, runtime);
     this.donor = new SnapshotDonor({ keyspace: name, store, runtime });
+    const successorMsMax = options.sharedLog === undefined ? 0 : limits.successorWaitMsMax;
     this.link = new SequencerLink(self, store, runtime, seen);
-    const commits = new PendingCommits(this.link, store, runtime);
+    const commits = new PendingCommits(this.link, store, runtime, successorMsMax);
     this.commits = commits;
     store.onApplied((_, head) => waiters.advance(head.seqno));
     const tails = new TailReader(() => this.link.askTail(), runtime.timers, limits.causalWaitersMax);

@@ -1,87 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { ManualTime } from '../../test/support/manual-time.js';
-import { idAt } from '../../test/support/sequenced.js';
+import { CommittingNode, hash, id } from '../../test/support/committing-node.js';
 import { nextTurn } from '../../test/support/turn.js';
-import { seqno, uuidToBytes, type TransactionId } from '../model/ids.js';
+import { seqno } from '../model/ids.js';
 import { limits } from '../model/limits.js';
 import type { LoggedOutcome } from '../model/outcome.js';
 import { contentHashOf } from '../model/write-set.js';
-import type { SequencerLink } from '../replica/sequencer-link.js';
-import { silentLogger } from '../runtime/runtime.js';
-import type { AppliedListener, KeyspaceStore } from '../storage/store.js';
-import type { Submission, Verdict } from '../transport/messages.js';
-import { PendingCommits, type CommitAttempt, type Settled } from './pending-commits.js';
-
-const hash = contentHashOf(['content']);
-const id = (n: number): TransactionId => idAt(1_000_000, n);
-
-/** A node with a link and a store that the test plays. */
-class Node {
-  readonly time = new ManualTime();
-  readonly sent: Submission[] = [];
-  readonly outcomes = new Map<TransactionId, LoggedOutcome>();
-  /** The last seqno that the store has applied, and why it cannot be read now. */
-  readonly store: { head: { seqno: number }; halted: string | undefined } = {
-    head: { seqno: 6 },
-    halted: undefined,
-  };
-  readonly link = {
-    serving: true,
-    status: { whyNot: 'cut off' },
-    submit: (s: Submission) => void this.sent.push(s),
-  };
-  readonly commits: PendingCommits;
-  #applied: AppliedListener = () => {};
-
-  constructor() {
-    const store = Object.assign(this.store, {
-      outcome: (of: TransactionId) => this.outcomes.get(of),
-      onApplied: (listener: AppliedListener) => void (this.#applied = listener),
-    });
-    const random = { bytes: (count: number) => Buffer.alloc(count), fraction: () => 0 };
-    const runtime = { ...this.time, random, logger: silentLogger };
-    this.commits = new PendingCommits(
-      this.link as unknown as SequencerLink,
-      store as unknown as KeyspaceStore,
-      runtime,
-    );
-  }
-
-  submit(of: TransactionId, more: Partial<CommitAttempt> & { bytes?: number } = {}): { settled?: Settled } {
-    const { bytes = 100, ...rest } = more;
-    const told: { settled?: Settled } = {};
-    const none = new Uint8Array(0);
-    const lists = { readKeys: [], readRanges: [], checkKeys: [] };
-    const retry = rest.mayBeRetry ?? false;
-    const submission = { writeSet: new Uint8Array(bytes), ...lists, retry, resolveId: none, resolveAs: none };
-    const attempt = { id: of, contentHash: hash, mayBeRetry: false, submission, ...rest };
-    void this.commits.submit(attempt).then((settled) => (told.settled = settled));
-    return told;
-  }
-
-  verdict(of: TransactionId, verdict: Partial<Verdict>): void {
-    const nothing = { conflictKey: new Uint8Array(0), conflictSeqno: 0, tombstone: false, seqno: 0 };
-    const told = {
-      transactionId: uuidToBytes(of),
-      kind: 'refused',
-      code: '',
-      detail: '',
-      ...nothing,
-    } as const;
-    this.commits.onVerdict(of, { ...told, ...verdict });
-  }
-
-  /** An entry with this outcome is applied. */
-  applied(of: TransactionId, outcome: LoggedOutcome): void {
-    this.outcomes.set(of, outcome);
-    const content = {
-      kind: 'batch',
-      idFloorMs: 0,
-      items: [{ kind: 'transaction', writeSet: new Uint8Array(0) }],
-    };
-    this.#applied([{ entry: { content }, outcomes: [{ id: of, outcome }] } as never], {} as never);
-  }
-}
 
 const committed: LoggedOutcome = { kind: 'committed', seqno: seqno(7), contentHash: hash, results: [null] };
 const conflict = {
@@ -93,7 +16,7 @@ const conflict = {
 
 describe('a commit', () => {
   it('is settled by its applied entry alone, not by the word that it committed', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     const told = node.submit(id(1));
     node.verdict(id(1), { kind: 'committed', seqno: 7 });
     await nextTurn();
@@ -105,7 +28,7 @@ describe('a commit', () => {
   });
 
   it('that committed before, and whose outcome this node no longer keeps, has an unknown outcome: it does not wait', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     node.store.head.seqno = 7;
     const told = node.submit(id(1), { mayBeRetry: true });
     node.verdict(id(1), { kind: 'committed', seqno: 7 });
@@ -115,7 +38,7 @@ describe('a commit', () => {
   });
 
   it('that is told to have committed while the store cannot be read is asked for again', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     const told = node.submit(id(1), { mayBeRetry: true });
     node.store.head.seqno = 7;
     node.store.halted = 'a batch failed';
@@ -132,7 +55,7 @@ describe('a commit', () => {
   });
 
   it('of an id whose outcome is here is answered by that, and nothing is sent', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     node.outcomes.set(id(1), committed);
     node.link.serving = false;
     const told = node.submit(id(1));
@@ -144,7 +67,7 @@ describe('a commit', () => {
   });
 
   it('whose id another content took is told that it was reused', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     const told = node.submit(id(1));
     node.applied(id(1), { ...committed, contentHash: contentHashOf(['another']) });
     await nextTurn();
@@ -154,7 +77,7 @@ describe('a commit', () => {
 
 describe('duplicates', () => {
   it('join the first: one submission, one outcome for all', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     const told = [node.submit(id(1)), node.submit(id(1), { mayBeRetry: true })];
     expect(node.sent).toHaveLength(1);
     node.applied(id(1), committed);
@@ -163,7 +86,7 @@ describe('duplicates', () => {
   });
 
   it('with another content are told that the id is in use; a resolution joins whatever the content', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     node.submit(id(1));
     const other = node.submit(id(1), { contentHash: contentHashOf(['another']) });
     const resolution = node.submit(id(1), { contentHash: undefined });
@@ -175,7 +98,7 @@ describe('duplicates', () => {
   });
 
   it('make the first attempt one that accepts a tombstone only', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     const first = node.submit(id(1));
     node.submit(id(1));
     node.verdict(id(1), conflict);
@@ -190,7 +113,7 @@ describe('duplicates', () => {
 
 describe('an abort without a tombstone', () => {
   it('is accepted by an only attempt, with its conflict', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     const told = node.submit(id(1));
     node.verdict(id(1), conflict);
     await nextTurn();
@@ -201,7 +124,7 @@ describe('an abort without a tombstone', () => {
   });
 
   it('is not accepted after a resubmission, until it comes with one', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     const told = node.submit(id(1));
     node.commits.onServing();
     expect(node.sent.map(({ retry }) => retry)).toEqual([false, true]);
@@ -215,7 +138,7 @@ describe('an abort without a tombstone', () => {
   });
 
   it('is not accepted by what may be a retry, which is sent as one', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     const told = node.submit(id(1), { mayBeRetry: true });
     expect(node.sent).toMatchObject([{ retry: true }]);
     node.verdict(id(1), conflict);
@@ -228,7 +151,7 @@ describe('a refusal', () => {
   it.each(['OVERLOADED', 'SEQUENCER_UNAVAILABLE', 'HISTORY_MISMATCH'])(
     '%s of an only attempt is certain',
     async (code) => {
-      const node = new Node();
+      const node = new CommittingNode();
       const told = node.submit(id(1));
       node.verdict(id(1), { kind: 'refused', code });
       await nextTurn();
@@ -239,7 +162,7 @@ describe('a refusal', () => {
   it.each(['OVERLOADED', 'SEQUENCER_UNAVAILABLE'])(
     '%s of what was sent before proves nothing: it is sent again until the log knows',
     async (code) => {
-      const node = new Node();
+      const node = new CommittingNode();
       const told = node.submit(id(1), { mayBeRetry: true });
       for (let sends = 1; sends < 4; sends++) {
         expect(node.sent).toHaveLength(sends);
@@ -255,7 +178,7 @@ describe('a refusal', () => {
   );
 
   it('of several copies is answered by one more, not by one for each', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     node.submit(id(1), { mayBeRetry: true });
     node.commits.onServing();
     for (let seconds = 1; seconds <= 3; seconds++) {
@@ -267,7 +190,7 @@ describe('a refusal', () => {
   });
 
   it('that will not pass leaves a retry unknown', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     const told = node.submit(id(1), { mayBeRetry: true });
     node.verdict(id(1), { kind: 'refused', code: 'TRANSACTION_ID_TOO_OLD' });
     await nextTurn();
@@ -275,7 +198,7 @@ describe('a refusal', () => {
   });
 
   it('waits for a sequencer that serves, and is then sent as a retry', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     node.submit(id(1), { mayBeRetry: true });
     node.verdict(id(1), { kind: 'refused', code: 'SEQUENCER_UNAVAILABLE' });
     node.link.serving = false;
@@ -288,7 +211,7 @@ describe('a refusal', () => {
 
 describe('before anything is taken', () => {
   it('no sequencer refuses: certain for a first attempt, not for a retry', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     node.link.serving = false;
     const told = [node.submit(id(1)), node.submit(id(2), { mayBeRetry: true })];
     await nextTurn();
@@ -301,7 +224,7 @@ describe('before anything is taken', () => {
   });
 
   it('the bound on their number refuses one more, and takes it when there is room', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     for (let n = 0; n < limits.submissionsMin; n++) node.submit(id(n));
     const above = node.submit(id(limits.submissionsMin));
     await nextTurn();
@@ -313,7 +236,7 @@ describe('before anything is taken', () => {
   });
 
   it('the bound on their bytes refuses what is above it', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     const each = limits.transactionBytesMax;
     const fit = Math.floor(limits.submissionBytesMin / (each + 64));
     for (let n = 0; n < fit; n++) node.submit(id(n), { bytes: each });
@@ -325,7 +248,7 @@ describe('before anything is taken', () => {
 });
 
 it('who waits when the node stops is told that the outcome is unknown', async () => {
-  const node = new Node();
+  const node = new CommittingNode();
   const told = node.submit(id(1));
   node.commits.stop();
   await nextTurn();
@@ -334,7 +257,7 @@ it('who waits when the node stops is told that the outcome is unknown', async ()
 
 describe('commits that wait too long', () => {
   it('have new ones refused before they are sent, until the oldest has its outcome', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     node.submit(id(1));
     node.time.advance(10);
     node.submit(id(2));
@@ -353,7 +276,7 @@ describe('commits that wait too long', () => {
   });
 
   it('count from when they were sent last: a sequencer that begins anew has its time', () => {
-    const node = new Node();
+    const node = new CommittingNode();
     node.submit(id(1));
     node.time.advance(limits.commitWaitMsMax + 1);
     expect(node.commits.overdue).toBe(true);
@@ -362,7 +285,7 @@ describe('commits that wait too long', () => {
   });
 
   it('shed no load while there is no sequencer: that is another refusal, and reads go on', async () => {
-    const node = new Node();
+    const node = new CommittingNode();
     node.submit(id(1));
     node.time.advance(limits.commitWaitMsMax + 1);
     expect(node.commits.sheds()).toBe(true);

@@ -55,8 +55,13 @@ export class PendingCommits implements LinkListener {
   readonly #runtime: Runtime;
   readonly #pending = new Map<TransactionId, Pending>();
   readonly #queue: CommitQueue;
+  readonly #successorMsMax: number;
+  /** Until then a successor is waited for, monotonic ms. */
+  #awaitUntilMs = -Infinity;
 
-  constructor(link: SequencerLink, store: KeyspaceStore, runtime: Runtime) {
+  /** `successorMsMax`: for so long after a sequencer was lost new submissions wait for its successor, and are then refused; ms. */
+  constructor(link: SequencerLink, store: KeyspaceStore, runtime: Runtime, successorMsMax = 0) {
+    this.#successorMsMax = successorMsMax;
     this.#link = link;
     this.#store = store;
     this.#runtime = runtime;
@@ -97,23 +102,25 @@ export class PendingCommits implements LinkListener {
     const first = this.#pending.get(attempt.id);
     if (first !== undefined) return this.#join(first, attempt);
     const certain = !attempt.mayBeRetry;
-    if (!this.#link.serving) {
+    const waitMs = this.#link.serving ? 0 : this.#awaitUntilMs - this.#runtime.clock.monotonicMs();
+    if (!this.#link.serving && waitMs <= 0) {
       const detail = this.#link.status.whyNot ?? '';
       return Promise.resolve({ kind: 'refused', code: 'SEQUENCER_UNAVAILABLE', detail, certain });
     }
     const bytes = submissionBytes(attempt.submission);
-    if (this.sheds(bytes)) {
+    if (this.sheds(bytes) || this.#queue.isFull(bytes)) {
       const detail = 'as many commits of this node wait for their outcome as have it in time';
       return Promise.resolve({ kind: 'refused', code: 'OVERLOADED', detail, certain });
     }
-    return this.#begin(attempt, bytes).settled;
+    return this.#begin(attempt, bytes, waitMs).settled;
   }
 
   /** The node stops: who still waits is told that the outcome is not known here. */
   stop(): void {
     const detail = 'the node stopped before the outcome was known';
     for (const pending of [...this.#pending.values()]) {
-      this.#end(pending, { kind: 'refused', code: 'COMMIT_OUTCOME_UNKNOWN', detail, certain: false });
+      if (pending.sends === 0) this.#refuseUnsent(pending);
+      else this.#end(pending, { kind: 'refused', code: 'COMMIT_OUTCOME_UNKNOWN', detail, certain: false });
     }
   }
 
@@ -134,7 +141,12 @@ export class PendingCommits implements LinkListener {
     for (const pending of this.#pending.values()) this.#send(pending);
   }
 
-  #begin(attempt: CommitAttempt, bytes: number): Pending {
+  onNotServing(): void {
+    this.#awaitUntilMs = this.#runtime.clock.monotonicMs() + this.#successorMsMax;
+  }
+
+  /** `waitMs`: it is not sent, but waits so long at the most for the sequencer that comes. */
+  #begin(attempt: CommitAttempt, bytes: number, waitMs: number): Pending {
     const { id, contentHash, submission, mayBeRetry } = attempt;
     let settle: Pending['settle'] = () => {};
     const settled = new Promise<Settled>((resolve) => (settle = resolve));
@@ -144,7 +156,7 @@ export class PendingCommits implements LinkListener {
       bytes,
       submission,
       sends: 0,
-      sentMs: 0,
+      sentMs: this.#runtime.clock.monotonicMs(),
       tombstoneOnly: mayBeRetry,
       resubmitIsDue: false,
       settled,
@@ -152,8 +164,16 @@ export class PendingCommits implements LinkListener {
     };
     this.#pending.set(id, pending);
     this.#queue.enter(bytes);
-    this.#send(pending);
+    if (waitMs <= 0) this.#send(pending);
+    else this.#runtime.timers.after(waitMs, () => this.#refuseUnsent(pending));
     return pending;
+  }
+
+  #refuseUnsent(pending: Pending): void {
+    if (pending.sends > 0 || this.#pending.get(pending.id) !== pending) return;
+    const detail = this.#link.status.whyNot ?? '';
+    const certain = !pending.tombstoneOnly;
+    this.#end(pending, { kind: 'refused', code: 'SEQUENCER_UNAVAILABLE', detail, certain });
   }
 
   #send(pending: Pending): void {
