@@ -87,7 +87,10 @@ async function start(options: LocalClusterOptions, undo: Undo): Promise<Omit<Loc
   const { cluster: config, dataDirectory, etcd } = launch;
   const nodes = localNodes(launch, options, runtime);
   undo.push(() => Promise.all(nodes.map((node) => node.stop())));
-  const giveUp = (): void => [...nodes, ...(etcd?.members ?? [])].forEach((one) => void one.stop());
+  const giveUp = (): void => {
+    nodes.forEach((one) => void one.stop());
+    void etcd?.stop();
+  };
   options.signal?.addEventListener('abort', giveUp);
   await etcd?.start();
   goOn();

@@ -26,7 +26,7 @@ export interface Exit {
 
 const lastLinesMax = 20;
 const lineCharsMax = 64 * 1024;
-const stopMsMax = 10_000;
+const stopMsDefault = 10_000;
 const setpriv = '/usr/bin/setpriv';
 
 /** Linux only; elsewhere such a child outlives a supervisor that was killed. */
@@ -75,11 +75,11 @@ export class ProcessRun {
     if (!this.ended) this.child.kill(signal);
   }
 
-  /** SIGTERM, and SIGKILL when that does not help within 10 s; also when the process is stopped (SIGSTOP). */
-  async stop(): Promise<Exit> {
+  /** SIGTERM, and SIGKILL when that does not help within `withinMs`; also when the process is stopped (SIGSTOP). */
+  async stop(withinMs = stopMsDefault): Promise<Exit> {
     this.signal('SIGTERM');
     this.signal('SIGCONT');
-    const late = delay(this.options.timers, stopMsMax).then(() => 'late' as const);
+    const late = delay(this.options.timers, withinMs).then(() => 'late' as const);
     if ((await Promise.race([this.exited, late])) === 'late') this.signal('SIGKILL');
     return this.exited;
   }

@@ -75,10 +75,10 @@ export class SupervisedProcess {
     return this.process?.exited;
   }
 
-  /** Ends the process in order; SIGKILL when that takes longer than 10 s. */
-  async stop(): Promise<Exit | undefined> {
+  /** Ends the process in order; SIGKILL when that takes longer than `withinMs`, 10 s when not given. */
+  async stop(withinMs?: number): Promise<Exit | undefined> {
     this.wanted = false;
-    const exit = await this.process?.stop();
+    const exit = await this.process?.stop(withinMs);
     this.log?.close();
     this.log = undefined;
     return exit;

@@ -109,9 +109,11 @@ export async function leaderOf(members: readonly EtcdMember[]): Promise<EtcdMemb
   return members.find(({ id }) => votes.filter((vote) => vote === id).length * 2 > members.length);
 }
 
-/** etcd warns of a slow disk or a peer that is gone; that stays in its log file. */
+/** etcd warns of a slow disk or a peer that is gone, its gRPC library without JSON; that stays in its log file. */
 function isTold(event: ProcessEvent): boolean {
-  return event.kind !== 'log' || event.line.level === 'error' || event.line.level === 'crash';
+  if (event.kind !== 'log') return true;
+  const { level, text } = event.line;
+  return level === 'error' || (level === 'crash' && !/^(INFO|WARNING): /.test(text));
 }
 
 function flagsOf(options: EtcdMemberOptions): string[] {

@@ -49,12 +49,15 @@ export interface LocalEtcd {
   start(): Promise<void>;
   /** Variables that make a node's keyspaces be ordered by it: the member of its own region first, then by distance. */
   environmentOf(node: ClusterNode): Readonly<Record<string, string>>;
+  /** One member after the other. May be called again. */
   stop(): Promise<void>;
 }
 
 const timingDefault: EtcdTiming = { heartbeatMs: 100, electionMs: 1000 };
 const leaseMsDefault = 2000;
 const startMsMax = 60_000;
+/** What etcd has acknowledged is on disk, however it ends. */
+const stopMsMax = 1500;
 
 interface Place {
   readonly i: number;
@@ -109,7 +112,8 @@ export async function layEtcd(options: EtcdLayOptions): Promise<LocalEtcd> {
       MERIDIAN_ETCD_LEASE_MS: String(leaseMs),
     }),
     stop: async () => {
-      await Promise.all(members.map((member) => member.stop()));
+      // One after the other, for a leader hands over first; the last ones have nobody to hand over to, and would wait long.
+      for (const member of members) await member.stop(stopMsMax);
       await links.close();
     },
   };
