@@ -9,8 +9,12 @@ function overStorage(storage: MemoryLogStorage): LogUnderTest {
   };
 }
 
-orderedLogConformance('memory log', async (beginning) => {
-  const storage = new MemoryLogStorage();
-  if (beginning !== undefined) storage.initHistory(beginning);
-  return overStorage(storage);
-});
+orderedLogConformance(
+  'memory log',
+  async (beginning) => {
+    const storage = new MemoryLogStorage();
+    if (beginning !== undefined) storage.initHistory(beginning);
+    return overStorage(storage);
+  },
+  { shared: true },
+);

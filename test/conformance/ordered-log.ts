@@ -8,6 +8,8 @@ import { Chain, set } from '../support/chain.js';
 /** One ordered log as two candidates see it. */
 export interface LogUnderTest {
   readonly candidates: readonly [OrderedLog, OrderedLog];
+  /** Of a log with leases: ends that of who leads, without telling it. Elsewhere another may lead at once. */
+  readonly makeWay?: () => Promise<void>;
   /** The candidates' machines lose power; what comes back. */
   crash(): Promise<LogUnderTest>;
   close(): Promise<void>;
@@ -24,8 +26,8 @@ export const beginning: Beginning = {
 };
 
 export const nonceA = Buffer.alloc(16, 0xa);
-const nonceB = Buffer.alloc(16, 0xb);
-const everything = Number.MAX_SAFE_INTEGER;
+export const nonceB = Buffer.alloc(16, 0xb);
+export const everything = Number.MAX_SAFE_INTEGER;
 
 export async function led(log: OrderedLog, nonce: Buffer): Promise<Fence> {
   const answer = await log.lead(nonce);
@@ -42,7 +44,7 @@ export async function appendNext(log: OrderedLog, fence: Fence, chain: Chain, te
   return log.append(fence, logPosition(chain.tail.position), bytes);
 }
 
-async function positions(log: OrderedLog, from = 0): Promise<number[]> {
+export async function positions(log: OrderedLog, from = 0): Promise<number[]> {
   const found = await log.read(logPosition(from), everything);
   if (found === 'trimmed') throw new Error('trimmed');
   return found.map((bytes) => decodeEntryHeader(bytes).position);
@@ -71,11 +73,19 @@ export async function lostAfterCrash(make: MakeLog): Promise<string[]> {
 }
 
 /** What every ordered log must do, whatever keeps it. */
-export function orderedLogConformance(name: string, make: MakeLog): void {
-  const using = async (work: (a: OrderedLog, b: OrderedLog) => Promise<void>): Promise<void> => {
+export function orderedLogConformance(name: string, make: MakeLog, options: { shared?: boolean } = {}): void {
+  type Succeed = (log: OrderedLog, nonce: Buffer) => Promise<Fence>;
+  const using = async (
+    work: (a: OrderedLog, b: OrderedLog, succeed: Succeed) => Promise<void>,
+  ): Promise<void> => {
     const made = await make(beginning);
+    const [a, b] = made.candidates;
+    const succeed: Succeed = async (log, nonce) => {
+      await made.makeWay?.();
+      return led(log, nonce);
+    };
     try {
-      await work(...made.candidates);
+      await work(a, b, succeed);
     } finally {
       await made.close();
     }
@@ -92,19 +102,20 @@ export function orderedLogConformance(name: string, make: MakeLog): void {
     });
 
     it('refuses the append of a deposed leader, which leaves no trace', async () => {
-      await using(async (a, b) => {
+      await using(async (a, b, succeed) => {
         const fenceA = await led(a, nonceA);
-        await led(b, nonceB);
-        expect(await appendNext(a, fenceA, await chainAt(a, nonceA))).toBe('deposed');
+        const chain = await chainAt(a, nonceA);
+        await succeed(b, nonceB);
+        expect(await appendNext(a, fenceA, chain)).toBe('deposed');
         expect(await positions(b)).toEqual([0]);
       });
     });
 
     it('lets the successor append where the deposed leader stopped', async () => {
-      await using(async (a, b) => {
+      await using(async (a, b, succeed) => {
         const fenceA = await led(a, nonceA);
         expect(await appendNext(a, fenceA, await chainAt(a, nonceA))).toBe('durable');
-        const fenceB = await led(b, nonceB);
+        const fenceB = await succeed(b, nonceB);
         expect(await appendNext(b, fenceB, await chainAt(b, nonceB))).toBe('durable');
         expect(await positions(a)).toEqual([0, 1, 2]);
       });
@@ -121,14 +132,14 @@ export function orderedLogConformance(name: string, make: MakeLog): void {
     it.each(['append first', 'election first'])(
       'decides a race of append and election: %s',
       async (order) => {
-        await using(async (a, b) => {
+        await using(async (a, b, succeed) => {
           const fenceA = await led(a, nonceA);
           const chain = await chainAt(a, nonceA);
           const appending = (): Promise<string> => appendNext(a, fenceA, chain);
           const [outcome, fenceB] =
             order === 'append first'
-              ? await Promise.all([appending(), led(b, nonceB)])
-              : await Promise.all([led(b, nonceB), appending()]).then(
+              ? await Promise.all([appending(), succeed(b, nonceB)])
+              : await Promise.all([succeed(b, nonceB), appending()]).then(
                   ([fence, done]) => [done, fence] as const,
                 );
           expect(await positions(b)).toEqual(outcome === 'durable' ? [0, 1] : [0]);
@@ -139,14 +150,41 @@ export function orderedLogConformance(name: string, make: MakeLog): void {
     );
 
     it('gives one position to one of two leaders', async () => {
-      await using(async (a, b) => {
+      await using(async (a, b, succeed) => {
         const [chainA, chainB] = [await chainAt(a, nonceA), await chainAt(b, nonceB)];
         const fenceA = await led(a, nonceA);
-        const fenceB = await led(b, nonceB);
+        const fenceB = await succeed(b, nonceB);
         const outcomes = await Promise.all([appendNext(a, fenceA, chainA), appendNext(b, fenceB, chainB)]);
         expect(outcomes).toEqual(['deposed', 'durable']);
         const tail = await a.tail();
         expect(tail.chainHash).toEqual(chainB.tail.chainHash);
+      });
+    });
+
+    it('takes a resignation without an answer to it, also twice', async () => {
+      await using(async (a) => {
+        const fence = await led(a, nonceA);
+        expect(await appendNext(a, fence, await chainAt(a, nonceA))).toBe('durable');
+        await a.resign(fence);
+        await a.resign(fence);
+        const again = await led(a, nonceB);
+        expect(await appendNext(a, again, await chainAt(a, nonceB))).toBe('durable');
+        expect(await positions(a)).toEqual([0, 1, 2]);
+      });
+    });
+
+    it.runIf(options.shared)('is led by another at once when the role was given up', async () => {
+      await using(async (a, b) => {
+        const lost: string[] = [];
+        const answer = await a.lead(nonceA, (why) => lost.push(why));
+        const fenceA = (answer as { fence: Fence }).fence;
+        await a.resign(fenceA);
+        expect(await appendNext(a, fenceA, await chainAt(a, nonceA))).toBe('deposed');
+        const fenceB = await led(b, nonceB);
+        await a.resign(fenceA);
+        expect(await appendNext(b, fenceB, await chainAt(b, nonceB))).toBe('durable');
+        expect(await a.trim(fenceA, logPosition(1))).toBe('deposed');
+        expect(lost).toEqual([]);
       });
     });
   });
@@ -172,13 +210,13 @@ export function orderedLogConformance(name: string, make: MakeLog): void {
     });
 
     it('answers durable to the same bytes again, and keeps them once', async () => {
-      await using(async (a, b) => {
+      await using(async (a, b, succeed) => {
         const fence = await led(a, nonceA);
         const chain = await chainAt(a, nonceA);
         const bytes = chain.transactions([set('x')]);
         expect(await a.append(fence, logPosition(1), bytes)).toBe('durable');
         expect(await a.append(fence, logPosition(1), Buffer.from(bytes))).toBe('durable');
-        await led(b, nonceB);
+        await succeed(b, nonceB);
         expect(await a.append(fence, logPosition(1), bytes)).toBe('durable');
         expect(await positions(a)).toEqual([0, 1]);
       });
@@ -298,11 +336,25 @@ export function orderedLogConformance(name: string, make: MakeLog): void {
       await after.close();
     });
 
-    it('does not trim for a deposed leader', async () => {
+    it('names the oldest entry that it keeps', async () => {
+      const empty = await make(undefined);
+      expect(await empty.candidates[0].oldest()).toBe(0);
+      await empty.close();
       await using(async (a, b) => {
         const fence = await led(a, nonceA);
+        const chain = await chainAt(a, nonceA);
+        expect(await b.oldest()).toBe(0);
+        for (let i = 0; i < 3; i++) await appendNext(a, fence, chain);
+        await a.trim(fence, logPosition(2));
+        expect([await a.oldest(), await b.oldest()]).toEqual([2, 2]);
+      });
+    });
+
+    it('does not trim for a deposed leader', async () => {
+      await using(async (a, b, succeed) => {
+        const fence = await led(a, nonceA);
         await appendNext(a, fence, await chainAt(a, nonceA));
-        await led(b, nonceB);
+        await succeed(b, nonceB);
         expect(await a.trim(fence, logPosition(1))).toBe('deposed');
         expect(await positions(b)).toEqual([0, 1]);
       });

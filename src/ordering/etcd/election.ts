@@ -1,0 +1,119 @@
+import type { NodeId } from '../../model/ids.js';
+import type { Runtime } from '../../runtime/runtime.js';
+import { noHistory } from '../genesis.js';
+import type { Closing } from './closing.js';
+import type { EtcdKeys } from './etcd-keys.js';
+import { EtcdError, type EtcdKeyValue, type EtcdKv, type EtcdLease } from './etcd-kv.js';
+
+export interface Elector {
+  readonly kv: EtcdKv;
+  readonly keys: EtcdKeys;
+  readonly self: NodeId;
+  readonly leaseMs: number;
+  readonly runtime: Runtime;
+  readonly closing: Closing;
+}
+
+export interface Election {
+  /** The leader key's mod_revision. */
+  readonly revision: number;
+  readonly lease: EtcdLease;
+  /** When the lease was asked for, monotonic ms. */
+  readonly sentAtMs: number;
+}
+
+/** What the leader key holds. */
+interface LeaderValue {
+  readonly node: string;
+  readonly nonce: string;
+}
+
+function encodeLeader(self: NodeId, nonce: Buffer): Buffer {
+  const value: LeaderValue = { node: self, nonce: nonce.toString('hex') };
+  return Buffer.from(JSON.stringify(value));
+}
+
+function holderOf(leader: EtcdKeyValue): string {
+  try {
+    return (JSON.parse(leader.value.toString()) as LeaderValue).node;
+  } catch {
+    return 'somebody who is not one of ours';
+  }
+}
+
+/** Takes the leader key when it is free. `notNow` also when etcd does not answer or refuses; rejects with LogClosed. */
+export async function elect(
+  elector: Elector,
+  nonce: Buffer,
+): Promise<Election | { readonly notNow: string }> {
+  const { kv, closing, leaseMs, runtime } = elector;
+  try {
+    const inTheWay = await whyNotStand(elector);
+    if (inTheWay !== undefined) return { notNow: inTheWay };
+    const sentAtMs = runtime.clock.monotonicMs();
+    const lease = await closing.until(kv.grantLease(leaseMs));
+    const taken = await takeKey(elector, nonce, lease, sentAtMs).catch((error: unknown) => {
+      giveBack(elector, lease);
+      throw error;
+    });
+    if (typeof taken === 'number') return { revision: taken, lease, sentAtMs };
+    giveBack(elector, lease);
+    return taken;
+  } catch (error) {
+    if (!(error instanceof EtcdError)) throw error;
+    return { notNow: error.problem === 'no-space' ? fullMessage(error) : error.message };
+  }
+}
+
+export function fullMessage(error: EtcdError): string {
+  return `etcd has no room (${error.message}): compact and defragment it, or raise its quota, then disarm the alarm`;
+}
+
+async function whyNotStand({ kv, keys, closing }: Elector): Promise<string | undefined> {
+  const answer = await closing.until(
+    kv.txn({
+      compare: [],
+      success: [
+        { range: { key: keys.leader } },
+        { range: { key: keys.genesis, keysOnly: true } },
+        { range: { key: keys.logStart, end: keys.logEnd, limit: 1, keysOnly: true } },
+      ],
+      failure: [],
+    }),
+  );
+  const [leader, genesis, log] = answer.results;
+  if (leader?.[0] !== undefined) return `${holderOf(leader[0])} leads`;
+  if (genesis?.[0] === undefined) return noHistory;
+  if (log?.[0] === undefined)
+    return 'the history has begun, but its log in etcd is empty: restore etcd, or recover the keyspace';
+  return undefined;
+}
+
+/** Asks until it knows, as long as the lease may last. A lost answer is told by the nonce in the key's value. */
+async function takeKey(
+  { kv, keys, self, runtime, closing }: Elector,
+  nonce: Buffer,
+  lease: EtcdLease,
+  sentAtMs: number,
+): Promise<number | { readonly notNow: string }> {
+  const value = encodeLeader(self, nonce);
+  const isOver = (): boolean => runtime.clock.monotonicMs() >= sentAtMs + lease.ttlMs;
+  const { succeeded, revision, results } = await closing.decided(
+    () =>
+      kv.txn({
+        compare: [{ key: keys.leader, revision: 'create', is: '=', than: 0 }],
+        success: [{ put: { key: keys.leader, value, lease: lease.id } }],
+        failure: [{ range: { key: keys.leader } }],
+      }),
+    isOver,
+  );
+  if (succeeded) return revision;
+  const leader = results[0]?.[0];
+  if (leader?.value.equals(value) === true) return leader.modRevision;
+  return { notNow: leader === undefined ? 'another was leading' : `${holderOf(leader)} leads` };
+}
+
+/** Without waiting, and whether or not it works: a lease that nobody keeps alive ends by itself. */
+function giveBack({ kv }: Elector, lease: EtcdLease): void {
+  kv.revokeLease(lease.id).catch(() => {});
+}
