@@ -126,6 +126,9 @@ export class Follower {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
+    // What it holds came from the log: it is no beginner any more.
+    if (this.#state.kind === 'joining' && this.#ports.store.head.position >= 0)
+      this.#state = { kind: 'catching-up', detail: undefined };
     this.#lost('this node follows again');
   }
 

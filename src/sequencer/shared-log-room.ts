@@ -15,7 +15,7 @@ export interface LogRoomPorts {
   readonly logger: Logger;
 }
 
-/** A part of the log that is not worth a trim of its own, in entries. */
+/** So few entries are not worth a trim of their own as long as the log is below half of its bound. */
 const trimEntriesMin = 100;
 /** Of what the store keeps: its census must reach as far back as the log may. */
 const shareOfStore = 0.75;
@@ -64,7 +64,8 @@ export class SharedLogRoom {
     this.#oldest ??= await log.oldest();
     const newest = store.kept.positionWithin(this.#bytesMin);
     const upTo = Math.min(newest, held.heldPosition + 1, store.head.position);
-    if (upTo - this.#oldest < trimEntriesMin) return;
+    const isRoomy = this.#oldest >= store.kept.positionWithin(this.#bytesMax / 2);
+    if (upTo - this.#oldest < (isRoomy ? trimEntriesMin : 1)) return;
     if ((await log.trim(this.#fence, logPosition(upTo))) === 'done') this.#oldest = upTo;
   }
 }

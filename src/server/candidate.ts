@@ -26,12 +26,13 @@ export interface CandidatePorts extends Preference {
   readonly takeSnapshot: (why: string, history: KeyspaceId | undefined) => void;
 }
 
-/** Each place behind in the order of preference waits for so much longer. */
+/** Each place behind in the order of preference waits for so much longer: when a sequencer was lost, and when all nodes start. */
 const rankMs = 200;
+const rankAtStartMs = 1000;
 /** The role is asked for at most this often, as long as it is held; the first in the order asks more often. */
 const askEveryMs = 250;
 const firstAsksEveryMs = 100;
-/** For so long a node that has started waits to compare its clock with that of every other. */
+/** For so long a node that has started waits to compare itself with every other. */
 const compareMs = 5000;
 const unfitMs = 500;
 const readBytes = 2 * limits.feedReadBytesMax;
@@ -60,6 +61,7 @@ export class Candidate implements Candidacy {
     const { link, whyUnfit, runtime } = this.#ports;
     await Promise.race([link.whenNotServing(), this.#whenStopped]);
     const sinceMs = runtime.clock.monotonicMs();
+    const wasLost = link.status.lastHeardMs !== undefined;
     for (;;) {
       if (this.#stopped) return 'the node stops';
       if (link.serving) return `${link.status.sequencer} sequences`;
@@ -70,7 +72,8 @@ export class Candidate implements Candidacy {
       }
       const place = this.#place();
       const askMs = this.#askedMs + (place === 0 ? firstAsksEveryMs : askEveryMs);
-      const waitMs = Math.max(sinceMs + place * rankMs, askMs) - runtime.clock.monotonicMs();
+      const waitMs =
+        Math.max(sinceMs + place * (wasLost ? rankMs : rankAtStartMs), askMs) - runtime.clock.monotonicMs();
       if (waitMs <= 0) break;
       await this.#pause(Math.min(waitMs, rankMs));
     }
@@ -129,12 +132,13 @@ export class Candidate implements Candidacy {
     );
   }
 
-  /** Clocks are compared first; with those that are not reached that would take for ever. */
+  /** Copies and clocks are compared first; with those that are not reached that would take for ever. */
   #whyTooEarly(): string | undefined {
-    const { nodes, clockCompared, runtime } = this.#ports;
+    const { peers, clockCompared, runtime } = this.#ports;
     if (runtime.clock.monotonicMs() - this.#startedMs >= compareMs) return undefined;
-    const missing = nodes.filter(({ id }) => !clockCompared(id)).map(({ id }) => id);
-    return missing.length === 0 ? undefined : `waiting for ${missing.join(', ')}, to compare clocks`;
+    const missing = peers().filter(({ node, said }) => said === undefined || !clockCompared(node));
+    const names = missing.map(({ node }) => node).join(', ');
+    return missing.length === 0 ? undefined : `waiting for ${names}, to compare copies and clocks`;
   }
 
   /** Applies what the log holds beyond this store. Nobody else can append: the role is this node's. */

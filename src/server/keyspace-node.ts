@@ -108,6 +108,14 @@ export class KeyspaceNode {
     return this.#role.sequencing;
   }
 
+  /** What keeps this node from sequencing a log that nodes share, as far as nobody does; undefined elsewhere. */
+  get whyNotSequencing(): string | undefined {
+    const state = this.#role.sequencer?.state;
+    if (this.#options.sharedLog === undefined || this.link.serving || state?.kind === 'serving')
+      return undefined;
+    return state?.why;
+  }
+
   /** False when it does not sequence a log that nodes share. */
   forget(node: NodeId): boolean {
     return this.#role.forget(node);
@@ -158,7 +166,7 @@ export class KeyspaceNode {
       epoch: Math.max(epoch, store.head.epoch),
       sequencer: serving ? sequencer : undefined,
       state,
-      detail: detail ?? store.halted ?? whyNot,
+      detail: detail ?? store.halted ?? this.whyNotSequencing ?? whyNot,
       applied: store.head.seqno,
       tail: seqno(Math.max(tail.seqno, this.#role.follower?.tail.seqno ?? 0, store.head.seqno)),
       position: store.head.position,

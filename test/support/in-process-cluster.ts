@@ -10,6 +10,10 @@ import {
 } from '../../src/model/ids.js';
 import { defaultRetention, type Retention } from '../../src/model/retention.js';
 import { initHistory } from '../../src/ordering/embedded/init-history.js';
+import { EtcdKeys } from '../../src/ordering/etcd/etcd-keys.js';
+import { EtcdError } from '../../src/ordering/etcd/etcd-kv.js';
+import { EtcdLog } from '../../src/ordering/etcd/etcd-log.js';
+import { initEtcdHistory } from '../../src/ordering/etcd/init-etcd-history.js';
 import { silentLogger, type Logger, type Runtime } from '../../src/runtime/runtime.js';
 import { createSystemRuntime } from '../../src/runtime/system/runtime.js';
 import type { KeyspaceNode } from '../../src/server/keyspace-node.js';
@@ -18,6 +22,7 @@ import { openKeyspaceStore } from '../../src/storage/keyspace-store.js';
 import type { LocalKeyspace } from '../../src/transaction/keyspace-service.js';
 import type { KeyspaceAdmin, KeyspaceService } from '../../src/transaction/service.js';
 import { ControlledNetwork } from './controlled-network.js';
+import { EtcdModel } from './etcd-model.js';
 import { eventually } from './eventually.js';
 import { FaultyDisk } from './faulty-database.js';
 import { MemoryPlace } from './memory-place.js';
@@ -38,9 +43,13 @@ export interface ClusterOptions {
   readonly logger?: Logger;
   readonly retention?: Retention;
   readonly checksEveryMs?: number;
+  /** The nodes share the log: an etcd in memory, whose leases run out by the cluster's clock. */
+  readonly shared?: boolean;
 }
 
 const name = keyspaceName('default');
+const prefix = '/meridian/test/default/';
+const leaseMs = 2000;
 
 /** Nodes of one process with one keyspace, over databases in memory that outlive a restart and links that obey a test. */
 export class InProcessCluster {
@@ -54,6 +63,10 @@ export class InProcessCluster {
   readonly #names: readonly string[];
   readonly #places: Map<string, MemoryPlace>;
   readonly #nodes = new Map<string, MeridianNode>();
+  /** Under the log that nodes share. */
+  readonly etcd: EtcdModel;
+  /** Nodes whose calls to etcd are lost, unexecuted. */
+  readonly cutFromEtcd = new Set<string>();
 
   private constructor(options: ClusterOptions) {
     this.#options = options;
@@ -62,6 +75,7 @@ export class InProcessCluster {
     this.#places = new Map(this.#names.map((node) => [node, new MemoryPlace()]));
     this.runtime = hurrying(options.speed ?? 5, options.logger ?? silentLogger);
     this.network = new ControlledNetwork(this.runtime.timers);
+    this.etcd = new EtcdModel({ clock: this.runtime.clock });
     this.history = mintKeyspaceId(this.runtime.random.bytes(16));
   }
 
@@ -78,6 +92,16 @@ export class InProcessCluster {
   /** Begins a history in the empty store of a node that is down. */
   async beginHistory(node: string, keyspaceId: KeyspaceId): Promise<void> {
     const { random, clock } = this.runtime;
+    if (this.#options.shared === true) {
+      const nonce = Buffer.from(random.bytes(nonceBytes));
+      await initEtcdHistory(this.etcd.client(), prefix, {
+        keyspaceId,
+        keyspace: name,
+        nowMs: clock.nowMs(),
+        nonce,
+      });
+      return;
+    }
     const store = await openKeyspaceStore(this.disk(node).open, silentLogger);
     const nonce = Buffer.from(random.bytes(nonceBytes));
     await initHistory(store, { keyspaceId, keyspace: name, nowMs: clock.nowMs(), nonce });
@@ -113,7 +137,10 @@ export class InProcessCluster {
         httpAddress: `http://${id}`,
       })),
       keyspaces: [
-        { name, home: this.#regionOf(this.home), homeNode: nodeId(this.home), place: this.place(node) },
+        {
+          ...{ name, home: this.#regionOf(this.home), homeNode: nodeId(this.home), place: this.place(node) },
+          ...(this.#options.shared === true ? { sharedLog: () => this.#sharedLog(node) } : {}),
+        },
       ],
       compare: this.#options.compare ?? 'reachable',
       retention: this.#options.retention ?? defaultRetention,
@@ -123,6 +150,28 @@ export class InProcessCluster {
     });
     await meridian.start();
     this.#nodes.set(node, meridian);
+  }
+
+  #sharedLog(node: string): EtcdLog {
+    const kv = this.etcd.client((_, execute) =>
+      this.cutFromEtcd.has(node) ? Promise.reject(new EtcdError('unknown', 'cut off')) : execute(),
+    );
+    return new EtcdLog({ kv, prefix, self: nodeId(node), leaseMs, runtime: this.runtime });
+  }
+
+  /** etcd as it was when the history began; whoever led leads no more. */
+  async setEtcdBack(): Promise<void> {
+    const keys = new EtcdKeys(prefix);
+    const success = [{ delete: { key: keys.log(1), end: keys.logEnd } }, { delete: { key: keys.leader } }];
+    await this.etcd.client().txn({ compare: [], success, failure: [] });
+  }
+
+  /** The node that sequences now, once there is one. */
+  async sequencer(): Promise<string> {
+    const sequencing = (): string | undefined =>
+      [...this.#nodes.keys()].find((node) => this.node(node).keyspaceNode(name)?.sequencing === true);
+    await eventually(() => sequencing() !== undefined, { withinMs: 30_000, what: 'a sequencer' });
+    return sequencing()!;
   }
 
   #regionOf(node: string): RegionId {
@@ -174,7 +223,8 @@ export class InProcessCluster {
 
   /** Waits until the nodes have applied what the home has. */
   async settled(nodes: readonly string[] = [...this.#nodes.keys()]): Promise<void> {
-    const { store } = this.parts(this.home);
+    const from = this.#options.shared === true ? await this.sequencer() : this.home;
+    const { store } = this.parts(from);
     await eventually(
       () =>
         nodes.every(
