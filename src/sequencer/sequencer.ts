@@ -58,6 +58,8 @@ const standAgainMs = 100;
 /** Who has handed the role over leaves it to the others for so long. */
 const afterHandoverMs = 3000;
 const heartbeatMs = 500;
+/** A candidate whose clock is behind log time by so little waits until it is not. */
+const clockWaitMsMax = 500;
 
 /** The role that certifies, orders and appends a keyspace's transactions: at its home, or at the candidate that won. */
 export class Sequencer {
@@ -215,6 +217,7 @@ export class Sequencer {
     if (inTheWay !== undefined) return inTheWay;
     const index = await warmIndex();
     const { head } = store;
+    if (!this.#isFixed) await this.#awaitLogTime(head.logTimeMs);
     // It may have jumped while the index was warmed, and a log time never goes back.
     const clockProblem = this.#clock.whyNotLead(head.logTimeMs);
     if (clockProblem !== undefined) return clockProblem;
@@ -244,6 +247,13 @@ export class Sequencer {
     );
     logger.info({ epoch: tip.epoch, position: tip.position }, 'sequencing');
     return term;
+  }
+
+  /** The clocks of two sequencers are never quite the same. */
+  async #awaitLogTime(logTimeMs: number): Promise<void> {
+    const { clock, timers } = this.#ports.runtime;
+    const behindMs = logTimeMs - clock.nowMs();
+    if (behindMs > 0 && behindMs <= clockWaitMsMax) await delay(timers, behindMs);
   }
 
   #mustNotBegin(): boolean {

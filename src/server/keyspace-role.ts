@@ -5,7 +5,7 @@ import { EmbeddedLog } from '../ordering/embedded/embedded-log.js';
 import type { OrderedLog } from '../ordering/ordered-log.js';
 import { Follower, type FollowerPorts } from '../replica/follower.js';
 import type { SequencerLink } from '../replica/sequencer-link.js';
-import { every, type Cancel, type Runtime } from '../runtime/runtime.js';
+import { delay, every, type Cancel, type Runtime } from '../runtime/runtime.js';
 import { Sequencer } from '../sequencer/sequencer.js';
 import type { KeyspaceStore } from '../storage/store.js';
 import type { PeerTransport } from '../transport/peer-transport.js';
@@ -47,6 +47,8 @@ export interface RoleParts {
   readonly whyUnfit: () => string | undefined;
 }
 
+/** What is in flight when the node stops has so long to be decided. */
+const decideMsMax = 1500;
 const lookHomeMs = 500;
 /** A node of the home region is as good a sequencer for so long before the role returns to it. */
 const steadyMs = 5000;
@@ -104,8 +106,12 @@ export class KeyspaceRole {
   async stop(): Promise<void> {
     this.#cancelLooking();
     this.#candidate?.stop();
-    await Promise.all([this.sequencer?.stop(), this.follower?.stop()]);
+    const stopped = Promise.all([this.sequencer?.stop(), this.follower?.stop()]);
+    // A log that nodes share may be out of reach; the embedded one is not, and ends its retries at once.
+    if (this.#candidate !== undefined)
+      await Promise.race([stopped, delay(this.#ports.runtime.timers, decideMsMax)]);
     await this.log?.close();
+    await stopped;
   }
 
   /** A sequencer has opened a stream to this node. */

@@ -124,3 +124,12 @@ describe('a candidate', () => {
     expect(read.values.map(textOf)).toEqual(['one']);
   });
 });
+
+it('a sequencer stops although etcd does not answer, with a commit in flight', async () => {
+  await start({ nodes: ['home', 'east'] });
+  cluster.cutFromEtcd.add('home');
+  const answer = cluster.keyspace('home').transact(write('a', 'one'));
+  await eventually(() => cluster.parts('home').commits.size === 1);
+  await cluster.stopNode('home');
+  expect(failureOf(await answer)).toMatchObject({ code: 'COMMIT_OUTCOME_UNKNOWN', outcome: 'unknown' });
+});
