@@ -1,12 +1,10 @@
-import type { KeyspaceId, KeyspaceName, NodeId, RegionId } from '../model/ids.js';
+import type { KeyspaceId, KeyspaceName } from '../model/ids.js';
 import { fail, succeed, type Result } from '../model/errors.js';
-import type { OrderedLog } from '../ordering/ordered-log.js';
 import { SeenLog } from '../replica/seen-log.js';
 import type { Cancel } from '../runtime/runtime.js';
-import { openKeyspaceStore } from '../storage/keyspace-store.js';
 import type { StorePlace } from '../storage/store-place.js';
 import { StoreDamaged, type Head, type OpenDatabase } from '../storage/store.js';
-import type { JoinStatus, KeyspaceService } from '../transaction/service.js';
+import type { KeyspaceService } from '../transaction/service.js';
 import type { DonorCandidate } from '../transfer/snapshot-joiner.js';
 import {
   encodeEntriesFromSource,
@@ -18,33 +16,10 @@ import type { PeerStream } from '../transport/peer-transport.js';
 import { AbsentKeyspace, type Absence } from './absent-keyspace.js';
 import { DonorSearch } from './donor-search.js';
 import { donorAt } from './donors.js';
-import type { HeadNote } from './head-note.js';
 import { KeyspaceJoining } from './keyspace-joining.js';
-import { KeyspaceNode, type KeyspaceNodeOptions } from './keyspace-node.js';
+import type { KeyspaceNode } from './keyspace-node.js';
+import { openKeyspaceNode, type HostOptions, type Opening } from './keyspace-opening.js';
 import { unfinishedCopy } from './unfinished-copy.js';
-
-export interface NodeKeyspace {
-  readonly name: KeyspaceName;
-  readonly home: RegionId;
-  readonly homeNode: NodeId;
-  readonly place: StorePlace;
-  /** One candidate's view of the log that the nodes share; undefined: the store of the home node is the log. */
-  readonly sharedLog?: () => OrderedLog;
-  /** Whether the store may have been set back, judged when it is open: then every peer is compared with before it leads. */
-  readonly note?: HeadNote;
-}
-
-type OfEachLife = 'store' | 'seen' | 'suspicion' | 'joined' | 'takeSnapshot' | keyof NodeKeyspace;
-
-export interface HostOptions extends Omit<KeyspaceNodeOptions, OfEachLife> {
-  readonly keyspace: NodeKeyspace;
-  readonly region: RegionId;
-}
-
-interface Opening {
-  readonly compare: HostOptions['compare'];
-  readonly joined: JoinStatus | undefined;
-}
 
 interface JoinOrder {
   readonly why: string;
@@ -331,10 +306,9 @@ export class KeyspaceHost {
   }
 
   async #openStore(opening: Opening): Promise<void> {
-    const opened = await this.#openNode(opening).catch((error: unknown) => {
-      if (error instanceof StoreDamaged) return error;
-      throw error;
-    });
+    const takeSnapshot = (why: string, history: KeyspaceId | undefined): void =>
+      this.#takeSnapshot(why, history);
+    const opened = await openKeyspaceNode(this.#options, { ...opening, seen: this.#seen, takeSnapshot });
     if (opened instanceof StoreDamaged) this.#refuseToServe({ state: 'damaged', detail: opened.message });
     else {
       this.#node = opened;
@@ -342,39 +316,16 @@ export class KeyspaceHost {
     }
   }
 
-  async #openNode({ compare, joined }: Opening): Promise<KeyspaceNode> {
-    const { keyspace, runtime } = this.#options;
-    const { place } = keyspace;
-    const store = await openKeyspaceStore(
-      () => place.openCurrent(),
-      runtime.logger,
-      () => place.probe(),
-    );
-    try {
-      const suspicion = await keyspace.note?.suspicion(store.head, store.replaced);
-      if (suspicion !== undefined) runtime.logger.warn({ suspicion }, 'the store may have been set back');
-      return await KeyspaceNode.open({
-        ...this.#options,
-        ...keyspace,
-        store,
-        compare: suspicion === undefined ? compare : 'all',
-        seen: this.#seen,
-        suspicion,
-        joined,
-        takeSnapshot: (why, history) => {
-          const wrong = this.#node?.check.wrong?.why ?? store.damage;
-          if (wrong !== undefined) {
-            const fields = { why, wrong };
-            return runtime.logger.warn(fields, 'a copy that must not be served is replaced by rejoin alone');
-          }
-          const order = { why, ordered: false, ...(history === undefined ? {} : { history }) };
-          if (this.busy === undefined) this.#begin('joining', () => this.#join(order));
-        },
-      });
-    } catch (error) {
-      await store.close().catch(() => undefined);
-      throw error;
+  /** Without an operator's word: of a copy that is served. */
+  #takeSnapshot(why: string, history: KeyspaceId | undefined): void {
+    const wrong = this.#node?.check.wrong?.why ?? this.#node?.store.damage;
+    if (wrong !== undefined) {
+      const fields = { why, wrong };
+      const { logger } = this.#options.runtime;
+      return logger.warn(fields, 'a copy that must not be served is replaced by rejoin alone');
     }
+    const order = { why, ordered: false, ...(history === undefined ? {} : { history }) };
+    if (this.busy === undefined) this.#begin('joining', () => this.#join(order));
   }
 
   #newAbsent(held: Head | undefined): AbsentKeyspace {

@@ -12,11 +12,12 @@ import type { PeerStream, PeerTransport } from '../transport/peer-transport.js';
 import { readMessages } from '../transport/read-messages.js';
 import { Gossip, statusOf } from './gossip.js';
 import { HostAdmin } from './keyspace-admin.js';
-import { KeyspaceHost, type NodeKeyspace } from './keyspace-host.js';
+import { KeyspaceHost } from './keyspace-host.js';
 import type { KeyspaceNode } from './keyspace-node.js';
+import type { NodeKeyspace } from './node-keyspace.js';
 import { KeyspaceRecovery } from './recovery.js';
 
-export type { NodeKeyspace } from './keyspace-host.js';
+export type { NodeKeyspace } from './node-keyspace.js';
 
 export interface NodeOptions {
   readonly cluster: string;
