@@ -1,23 +1,22 @@
 import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import { nonceBytes } from '../model/entry.js';
+import { assert, assertNever } from '../model/assert.js';
+import type { KeyspaceName } from '../model/ids.js';
 import { limits } from '../model/limits.js';
-import { mintKeyspaceId, type KeyspaceName } from '../model/ids.js';
 import { addGrpcApi } from '../api/grpc/server.js';
+import { renewHttps } from '../api/rest/https.js';
 import { createHttpServer } from '../api/rest/server.js';
-import { initHistory } from '../ordering/embedded/init-history.js';
 import { delay, every, type Logger, type Runtime } from '../runtime/runtime.js';
 import { packageVersion } from '../runtime/system/package-version.js';
 import { createSystemRuntime } from '../runtime/system/runtime.js';
-import { directoryPlace } from '../storage/directory-place.js';
-import { openKeyspaceStore } from '../storage/keyspace-store.js';
-import type { StorePlace } from '../storage/store-place.js';
 import { createGrpcPeerTransport } from '../transport/grpc/grpc-peer-transport.js';
-import { formatAddress, httpUrl, type Address } from './config/address.js';
-import type { ClusterConfig, NodeConfig } from './config/config.js';
+import { formatAddress, httpUrl, type HttpAddress } from './config/address.js';
+import type { ClusterConfig, KeyspaceConfig, NodeConfig } from './config/config.js';
 import { HeadNote } from './head-note.js';
-import { MeridianNode } from './node.js';
+import { openNodeEtcd, type NodeEtcd } from './node-etcd.js';
+import { notePath, placeOf } from './node-places.js';
+import { openNodeTls } from './node-tls.js';
+import { MeridianNode, type NodeKeyspace } from './node.js';
 
 export interface StartOptions {
   readonly cluster: ClusterConfig;
@@ -35,48 +34,44 @@ const notePeriodMs = 1000;
 /** How long requests under way may take to end when the node stops; then they are told what is known. */
 const finishMsMax = 3000;
 
-/** Starts a node of a cluster in this process. Rejects when an address is taken or its data cannot be opened. */
+/**
+ * Starts a node of a cluster in this process; an etcd that cannot be reached does not keep it from that. Rejects when an
+ * address is taken, its data cannot be opened, or a file that it needs is missing.
+ */
 export async function startNode({ cluster, node, logger }: StartOptions): Promise<RunningNode> {
   const runtime = createSystemRuntime(logger);
+  const tls = await openNodeTls(node);
   await mkdir(node.dataDirectory, { recursive: true });
-  const notes = new Map(cluster.keyspaces.map(({ name }) => [name, new HeadNote(notePath(node, name))]));
+  const etcd = await openNodeEtcd({ cluster, node }, runtime);
+  const notes = notesOf(cluster, node);
   const transport = createGrpcPeerTransport({
     cluster: cluster.name,
     self: node.id,
     addresses: new Map(cluster.nodes.map(({ id, peer }) => [id, formatAddress(peer)])),
     listen: formatAddress(node.peer.listen),
     runtime,
+    tls: tls.peer,
   });
   const meridian = await MeridianNode.open({
     cluster: cluster.name,
     version: await packageVersion(),
     self: node.id,
     nodes: cluster.nodes.map(({ id, region, http }) => ({ id, region, httpAddress: httpUrl(http) })),
-    keyspaces: cluster.keyspaces.map(({ name, home, node: homeNode }) => ({
-      name,
-      home,
-      homeNode,
-      place: placeOf(node, name, runtime),
-      note: notes.get(name)!,
-    })),
+    keyspaces: cluster.keyspaces.map((keyspace) => nodeKeyspace(keyspace, { node, runtime, notes, etcd })),
     compare: node.startCompare,
     retention: cluster.retention,
     checksEveryMs: cluster.checksEveryMs,
     transport,
     runtime,
   });
-  const noteHeads = (): void => {
-    for (const [name, note] of notes) {
-      const keyspace = meridian.keyspaceNode(name);
-      if (keyspace !== undefined) void note.write(keyspace.store.head, logger, keyspace.sequencing);
-    }
-  };
+  const noteHeads = (): void => noteAll(notes, meridian, logger);
   const server = await createHttpServer({
     node: meridian,
     logger,
     clock: runtime.clock,
     tokens: node.tokens,
     adminTokens: node.adminTokens,
+    https: tls.https,
   });
   const grpc = addGrpcApi(transport, { node: meridian, runtime, tokens: node.tokens });
   try {
@@ -87,83 +82,73 @@ export async function startNode({ cluster, node, logger }: StartOptions): Promis
     // What stopping then meets is of no interest beside the reason.
     await Promise.all([server.close(), grpc.finish()]).catch(() => undefined);
     await meridian.stop().catch(() => undefined);
+    etcd?.kv.close();
     throw error;
   }
+  const cancelTls = tls.watch(runtime, (pem) => renewHttps(server.server, pem));
   const cancelNotes = every(runtime.timers, notePeriodMs, noteHeads);
   return {
     addresses: {
-      http: httpUrl(boundAddress(server.server.address()) ?? node.http.listen),
+      http: httpUrl(boundAddress(server.server.address(), node)),
       peer: formatAddress(node.peer.listen),
     },
     stop: async () => {
       cancelNotes();
+      cancelTls();
       meridian.drain();
       const closed = server.close();
       await Promise.race([Promise.all([closed, grpc.finish()]), delay(runtime.timers, finishMsMax)]);
       noteHeads();
       await meridian.stop();
+      etcd?.kv.close();
       server.server.closeAllConnections();
       await closed;
     },
   };
 }
 
-/** The port that was chosen, where the configuration leaves that to the system. */
-function boundAddress(bound: string | AddressInfo | null): Address | undefined {
-  return bound === null || typeof bound === 'string' ? undefined : { host: bound.address, port: bound.port };
+/** Where the store is the log it must not be found behind what was noted of it; one that is behind etcd catches up. */
+function notesOf({ keyspaces }: ClusterConfig, node: NodeConfig): ReadonlyMap<KeyspaceName, HeadNote> {
+  return new Map(
+    keyspaces
+      .filter(({ log }) => log === 'embedded')
+      .map(({ name }) => [name, new HeadNote(notePath(node, name))]),
+  );
 }
 
-function placeOf(node: NodeConfig, keyspace: KeyspaceName, { clock }: Runtime): StorePlace {
-  return directoryPlace(join(node.dataDirectory, keyspace), clock);
+function noteAll(notes: ReadonlyMap<KeyspaceName, HeadNote>, meridian: MeridianNode, logger: Logger): void {
+  for (const [name, note] of notes) {
+    const keyspace = meridian.keyspaceNode(name);
+    if (keyspace !== undefined) void note.write(keyspace.store.head, logger, keyspace.sequencing);
+  }
 }
 
-function notePath(node: NodeConfig, keyspace: KeyspaceName): string {
-  return join(node.dataDirectory, `${keyspace}.head.json`);
-}
-
-export interface InitOptions {
-  readonly cluster: ClusterConfig;
+interface KeyspaceParts {
   readonly node: NodeConfig;
   readonly runtime: Runtime;
+  readonly notes: ReadonlyMap<KeyspaceName, HeadNote>;
+  readonly etcd: NodeEtcd | undefined;
 }
 
-export interface InitialisedHistory {
-  readonly keyspace: string;
-  readonly uuid: string;
-  /** False when the store held a history already, which was left as it is. */
-  readonly created: boolean;
-}
-
-/** Begins the histories of the keyspaces whose home is this node. A store that holds one is left alone. */
-export async function initHistories({ cluster, node, runtime }: InitOptions): Promise<InitialisedHistory[]> {
-  await mkdir(node.dataDirectory, { recursive: true });
-  const histories: InitialisedHistory[] = [];
-  for (const { name, node: home } of cluster.keyspaces) {
-    if (home === node.id) histories.push(await initOne(node, name, runtime));
+function nodeKeyspace(
+  { name, home, node: homeNode, log }: KeyspaceConfig,
+  { node, runtime, notes, etcd }: KeyspaceParts,
+): NodeKeyspace {
+  const placed = { name, home, homeNode, place: placeOf(node, name, runtime) };
+  switch (log) {
+    case 'embedded':
+      return { ...placed, note: notes.get(name)! };
+    case 'etcd':
+      assert(etcd !== undefined, `${name} is ordered by an etcd that is not named`);
+      return { ...placed, sharedLog: () => etcd.logOf(name) };
+    default:
+      return assertNever(log);
   }
-  return histories;
 }
 
-async function initOne(
-  node: NodeConfig,
-  keyspace: KeyspaceName,
-  runtime: Runtime,
-): Promise<InitialisedHistory> {
-  const place = placeOf(node, keyspace, runtime);
-  const store = await openKeyspaceStore(() => place.openCurrent(), runtime.logger);
-  try {
-    const suspicion = await new HeadNote(notePath(node, keyspace)).suspicion(store.head, store.replaced);
-    if (suspicion !== undefined)
-      throw new Error(
-        `${keyspace}: ${suspicion}; a new history is not begun over it: start the node and run meridian recover ${keyspace}`,
-      );
-    const { keyspaceId } = store.head;
-    if (keyspaceId !== undefined) return { keyspace, uuid: keyspaceId, created: false };
-    const uuid = mintKeyspaceId(runtime.random.bytes(16));
-    const nonce = Buffer.from(runtime.random.bytes(nonceBytes));
-    await initHistory(store, { keyspaceId: uuid, keyspace, nowMs: runtime.clock.nowMs(), nonce });
-    return { keyspace, uuid, created: true };
-  } finally {
-    await store.close();
-  }
+/** The port that was chosen, where the configuration leaves that to the system. */
+function boundAddress(bound: string | AddressInfo | null, { http, httpTls }: NodeConfig): HttpAddress {
+  const { host, port } =
+    bound === null || typeof bound === 'string' ? http.listen : { host: bound.address, port: bound.port };
+  return httpTls === undefined ? { host, port } : { host, port, tls: true };
 }

@@ -7,6 +7,7 @@ import { limits } from '../../model/limits.js';
 import type { Clock } from '../../runtime/runtime.js';
 import type { NodeService } from '../../transaction/service.js';
 import { problemOf, retryAfterSeconds } from '../errors.js';
+import { boundHandshakes, connectionEvent } from './https.js';
 import { WritesUnderWay } from './writes-under-way.js';
 
 export type AdmissionLimits = Pick<
@@ -70,6 +71,12 @@ export class Admission {
       () => this.#requests,
     );
     observe(registry, 'connections', 'Open connections of the HTTP API.', () => this.#connections);
+  }
+
+  /** More are never open at once, those included that are told so and closed. */
+  get connectionsMax(): number {
+    const { httpConnectionsMax, httpConnectionsSpare } = this.#bounds;
+    return httpConnectionsMax + 2 * httpConnectionsSpare;
   }
 
   onConnection(socket: Socket): void {
@@ -154,7 +161,8 @@ export function admit(
   const listeners = app.server.listeners('request') as RequestListener[];
   app.server.removeAllListeners('request');
   const connections = new Connections();
-  app.server.on('connection', (socket: Socket) => {
+  boundHandshakes(app.server, admission.connectionsMax);
+  app.server.on(connectionEvent(app.server), (socket: Socket) => {
     admission.onConnection(socket);
     connections.add(socket);
   });

@@ -7,6 +7,7 @@ import { adminDoor, publicDoor, type Door } from '../auth/door.js';
 import { admit, Admission, type AdmissionOptions } from './admission.js';
 import { parseBytesAlone, parseJsonAlone } from './bodies.js';
 import { answerParserError, errorResponder, respondWithoutRoute } from './framework-errors.js';
+import { httpsOptions, type HttpsPem } from './https.js';
 import { observeKeyspaces, observeRequests, RequestDurations } from './metrics.js';
 import { collectOpenApi, openApiRoute } from './openapi.js';
 import { plainReadsOf } from './plain-reads.js';
@@ -43,6 +44,8 @@ export interface HttpServerOptions {
   readonly tokens?: readonly string[];
   /** Bearer tokens of the admin API; without them it is closed when there are `tokens`, and open when there are none. */
   readonly adminTokens?: readonly string[];
+  /** Plain text when undefined. */
+  readonly https?: HttpsPem | undefined;
   /** Where the metrics go; one of its own when undefined. */
   readonly registry?: Registry;
   /** How much is let in; by default as `limits` has it. */
@@ -57,6 +60,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   const { node, logger, clock, registry = new Registry(), admission } = options;
   const respond = errorResponder(node, logger);
   const app = fastify({
+    ...httpsOptions(options.https),
     logger: false,
     exposeHeadRoutes: false,
     bodyLimit: limits.requestBodyBytesMax,

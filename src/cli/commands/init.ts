@@ -1,5 +1,5 @@
 import { createSystemLogger } from '../../runtime/system/logger.js';
-import { initHistories } from '../../server/node-process.js';
+import { initHistories } from '../../server/init-histories.js';
 import { configurationOf, type NodeOptions } from '../configuration.js';
 import { CommandError, type Command } from '../context.js';
 import { exitCodes } from '../exit-codes.js';
@@ -15,12 +15,17 @@ export const init: Command<NodeOptions> = async (options, context) => {
   }
   const logger = createSystemLogger({ level: node.logLevel, fields: { node: node.id } });
   const histories = await initHistories({ cluster, node, runtime: { ...runtime, logger } });
+  const inEtcd = new Set<string>(
+    cluster.keyspaces.filter(({ log }) => log === 'etcd').map(({ name }) => name),
+  );
+  const placeOf = (keyspace: string): string =>
+    inEtcd.has(keyspace) ? ` in etcd (${node.etcd?.endpoints.join(', ')})` : '';
   for (const { keyspace, uuid, created } of histories)
     await terminal.out(
       created
-        ? `Keyspace ${keyspace} begins its history ${uuid}.\n`
-        : `Keyspace ${keyspace} has the history ${uuid} already; it is left as it is.\n`,
+        ? `Keyspace ${keyspace} begins its history ${uuid}${placeOf(keyspace)}.\n`
+        : `Keyspace ${keyspace} has the history ${uuid} already${placeOf(keyspace)}; it is left as it is.\n`,
     );
   if (histories.some(({ created }) => created)) return exitCodes.ok;
-  throw new CommandError(`${node.dataDirectory} has data: nothing was changed.`, exitCodes.error);
+  throw new CommandError('Every history has begun already: nothing was changed.', exitCodes.error);
 };
