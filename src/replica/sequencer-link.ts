@@ -1,7 +1,7 @@
 import { zeroHash } from '../model/entry.js';
 import { uuidFromBytes, uuidToBytes, type NodeId, type TransactionId } from '../model/ids.js';
 import { limits } from '../model/limits.js';
-import type { Runtime } from '../runtime/runtime.js';
+import { delay, type Runtime } from '../runtime/runtime.js';
 import type { Head, KeyspaceStore } from '../storage/store.js';
 import {
   decodeCertifyFromSequencer,
@@ -37,6 +37,7 @@ export interface LinkStatus {
   readonly tail: { readonly position: number; readonly seqno: number };
 }
 
+const askTailAgainMs = 50;
 const batchBytesMax = limits.peerMessageBytesMax / 2;
 
 /** A node's end of the certify stream that its keyspace's sequencer keeps open to it. */
@@ -150,6 +151,18 @@ export class SequencerLink {
       this.#tailAsked.set(request, resolve);
       stream.send(encodeCertifyFromNode({ type: 'tail', request }));
     });
+  }
+
+  /** The same, asked again of the sequencer that comes, for so long: one that was lost soon has a successor. ms */
+  async askTailWithin(waitMsMax: number): Promise<Tail | undefined> {
+    const { clock, timers } = this.#runtime;
+    const endMs = clock.monotonicMs() + waitMsMax;
+    for (;;) {
+      const tail = await this.askTail();
+      const leftMs = endMs - clock.monotonicMs();
+      if (tail !== undefined || leftMs <= 0) return tail;
+      await delay(timers, Math.min(askTailAgainMs, leftMs));
+    }
   }
 
   stop(): void {

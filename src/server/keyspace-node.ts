@@ -8,7 +8,7 @@ import type { ToldByNode } from '../maintenance/told-by-node.js';
 import { EntryFeed } from '../replica/entry-feed.js';
 import { SeqnoWaiters } from '../replica/seqno-waiters.js';
 import type { SeenLog } from '../replica/seen-log.js';
-import { SequencerLink } from '../replica/sequencer-link.js';
+import { SequencerLink, type Tail } from '../replica/sequencer-link.js';
 import { TailReader } from '../replica/tail-reader.js';
 import { emptyIndex, recordApplied, warmIndex } from '../replica/warm-index.js';
 import type { KeyspaceStore } from '../storage/store.js';
@@ -69,7 +69,8 @@ export class KeyspaceNode {
     const commits = new PendingCommits(this.link, store, runtime, successorMsMax);
     this.commits = commits;
     store.onApplied((_, head) => waiters.advance(head.seqno));
-    const tails = new TailReader(() => this.link.askTail(), runtime.timers, limits.causalWaitersMax);
+    const askTail = (): Promise<Tail | undefined> => this.link.askTailWithin(successorMsMax);
+    const tails = new TailReader(askTail, runtime.timers, limits.causalWaitersMax);
     const notServing = (): Failure | undefined => this.#notServing();
     const currentIndex = (): CertificationIndex => this.#index;
     const context: KeyspaceContext = {
