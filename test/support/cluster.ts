@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startLocalCluster, type LocalCluster, type LocalClusterOptions } from '../../src/local/cluster.js';
 import type { ProcessEvent } from '../../src/local/supervised-process.js';
+import { memberCount, type EtcdPorts } from '../../src/local/etcd/layout.js';
 import { freePorts, type NodePorts } from '../../src/local/ports.js';
 
 export interface TestCluster extends LocalCluster {
@@ -23,6 +24,7 @@ export async function startTestCluster(options: Partial<LocalClusterOptions> = {
       ports: await freeNodePorts(3),
       onEvent: (event) => void events.push(event),
       ...options,
+      etcd: options.etcd && { ports: await freeEtcdPorts(), ...options.etcd },
     });
     const discard = async (): Promise<void> => {
       await cluster.stop();
@@ -38,6 +40,11 @@ export async function startTestCluster(options: Partial<LocalClusterOptions> = {
 async function freeNodePorts(nodes: number): Promise<NodePorts[]> {
   const ports = await freePorts(2 * nodes);
   return Array.from({ length: nodes }, (_, i) => ({ http: ports[2 * i]!, peer: ports[2 * i + 1]! }));
+}
+
+async function freeEtcdPorts(): Promise<EtcdPorts[]> {
+  const ports = await freePorts(2 * memberCount);
+  return Array.from({ length: memberCount }, (_, i) => ({ client: ports[2 * i]!, peer: ports[2 * i + 1]! }));
 }
 
 /** The first of `count` consecutive ports that were free a moment ago. */

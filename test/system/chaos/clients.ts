@@ -1,5 +1,8 @@
 import type { SeededRandom } from '../../simulation/world/seeded-random.js';
+import type { TestCluster } from '../../support/cluster.js';
 import { eventually } from '../../support/eventually.js';
+import { endpointsOf } from '../../support/sdk-endpoints.js';
+import { connectApp } from './apps.js';
 import type { Place } from './work.js';
 import { keyspaces, type ChaosRun, type Keyspace, type Region } from './run.js';
 import { work } from './workload.js';
@@ -7,13 +10,46 @@ import { work } from './workload.js';
 /** Where no COMMIT was taken lately, per run. */
 const closed = new WeakMap<ChaosRun, Set<string>>();
 
+export interface Clients {
+  /** The run is stopping from now on. Resolves when every client has ended, and every outcome is known. */
+  settle(): Promise<void>;
+}
+
+/** Starts raw HTTP clients of each region's node, and apps on the SDK, of their region's node first, that fail over. */
+export async function startClients(
+  run: ChaosRun,
+  cluster: TestCluster,
+  perRegion: { readonly http: number; readonly apps: number },
+): Promise<Clients> {
+  const endpoints = endpointsOf(cluster);
+  const apps = await Promise.all(
+    run.regions.map((_, i) => connectApp([...endpoints.slice(i), ...endpoints.slice(0, i)])),
+  );
+  const clients = run.regions.flatMap((region, at) => {
+    const each = (kind: 'http' | 'apps', be: (random: SeededRandom) => Promise<void>) =>
+      Array.from({ length: perRegion[kind] }, (_, i) => be(run.random.fork(`${region.id} ${kind} ${i}`)));
+    return [
+      ...each('http', (random) => beClient(run, region, random)),
+      ...each('apps', (random) => beApp(run, { region, app: apps[at] }, random)),
+    ];
+  });
+  return {
+    settle: async () => {
+      run.stopping = true;
+      await Promise.all(clients);
+      await run.settled();
+      for (const app of apps) app.close();
+    },
+  };
+}
+
 /** One app of one region on the SDK, wherever that finds a node: one transaction after another, until the run stops. */
-export async function beApp(run: ChaosRun, place: Omit<Place, 'keyspace'>, random: SeededRandom) {
+async function beApp(run: ChaosRun, place: Omit<Place, 'keyspace'>, random: SeededRandom) {
   while (!run.stopping) await work(run, { ...place, keyspace: random.pick(keyspaces) }, random);
 }
 
 /** One client of one region: one transaction after another, in keyspaces that take writes, until the run stops. */
-export async function beClient(run: ChaosRun, region: Region, random: SeededRandom): Promise<void> {
+async function beClient(run: ChaosRun, region: Region, random: SeededRandom): Promise<void> {
   const shut = closed.get(run) ?? new Set<string>();
   closed.set(run, shut);
   const openNow = (): Keyspace[] => keyspaces.filter((keyspace) => !shut.has(`${region.id} ${keyspace}`));

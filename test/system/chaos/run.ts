@@ -67,6 +67,20 @@ export class ChaosRun {
     return [...(this.#inFlight.get(keyspace) ?? [])].filter((one) => one.region !== region).length;
   }
 
+  /** COMMITs that were sent to the region and are not answered. */
+  inFlightAt(region: string): number {
+    return [...this.#inFlight.values()]
+      .flatMap((flying) => [...flying])
+      .filter((one) => one.region === region).length;
+  }
+
+  /** Transactions of the keyspace that were acknowledged. */
+  committedIn(keyspace: Keyspace): number {
+    return this.written.filter(
+      ({ sent }) => sent.keyspace === keyspace && sent.words.some(({ kind }) => kind === 'committed'),
+    ).length;
+  }
+
   async commit(region: Region, keyspace: Keyspace, question: HttpQuestion): Promise<HttpOutcome> {
     const flying = this.#inFlight.get(keyspace) ?? new Set();
     this.#inFlight.set(keyspace, flying);
