@@ -8,7 +8,7 @@ export type { Json } from './json-fields.js';
 
 export interface AdminQuestion {
   readonly keyspace: string;
-  /** Below the keyspace: '', 'rejoin', 'recovery', 'check'. */
+  /** Below the keyspace: '', 'rejoin', 'recovery', 'check', 'forget-node'. */
   readonly operation?: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
   /** With one it is a POST, and asks for a change. */

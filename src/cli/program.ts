@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { check } from './commands/check.js';
+import { forgetNode } from './commands/forget-node.js';
 import { get, type GetOptions } from './commands/get.js';
 import { put, type PutOptions } from './commands/put.js';
 import { recover, type RecoverOptions } from './commands/recover.js';
@@ -49,7 +50,10 @@ function buildProgram(context: CliContext, version: string, done: (code: ExitCod
     done(await init(options, context));
   });
   nodeOptions(subcommand('start', 'run a node until SIGTERM or SIGINT'))
-    .option('--insecure', 'allow listening on addresses that other machines can reach, without TLS')
+    .option(
+      '--insecure',
+      'go without TLS where other machines can reach the node, or the way to etcd (or: MERIDIAN_INSECURE=true)',
+    )
     .action(async (options: NodeOptions) => {
       const { start } = await import('./commands/start.js');
       done(await start(options, context));
@@ -130,6 +134,17 @@ function adminCommands(
     .action(async (keyspace: string, options: Omit<RecoverOptions, 'keyspace'>) =>
       done(await recover({ keyspace, ...options }, context)),
     );
+  targetOptions(
+    subcommand(
+      'forget-node',
+      'have a log that nodes share wait no longer for a node that will not come back',
+    ),
+  )
+    .argument('<keyspace>')
+    .argument('<node>', 'its id')
+    .action(async (keyspace: string, node: string, options: TargetOptions) =>
+      done(await forgetNode({ keyspace, node, ...options }, context)),
+    );
 }
 
 const exitStatusText =
@@ -145,5 +160,9 @@ function nodeOptions(command: Command): Command {
 function targetOptions(command: Command): Command {
   return command
     .option('--url <url>', 'a node (default: MERIDIAN_URL, else the nodes of regions/cluster.yaml)')
-    .option('--token <token>', 'a bearer token (default: MERIDIAN_TOKEN)');
+    .option('--token <token>', 'a bearer token (default: MERIDIAN_TOKEN)')
+    .option(
+      '--ca <file>',
+      'PEM of the authorities of nodes with https (default: those of Node.js, and of NODE_EXTRA_CA_CERTS)',
+    );
 }

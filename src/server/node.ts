@@ -98,7 +98,7 @@ export class MeridianNode implements NodeService {
       clockCompared: (node) => this.#gossip.clockCompared(node),
       runtime: { ...this.#options.runtime, logger },
     });
-    this.#admins.set(name, new HostAdmin(host, recovery));
+    this.#admins.set(name, new HostAdmin(host, recovery, () => this.#gossip.copies(name)));
   }
 
   get draining(): boolean {

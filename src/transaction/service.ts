@@ -307,6 +307,12 @@ export interface KeyspaceAdmin {
   recover(options: RecoverOptions): Promise<Result<Recovery>>;
   /** Has the sequencer put a mark into the log; every node then checks its state at it. OPERATION_REFUSED elsewhere than at the sequencer. */
   check(): Promise<Result<{ readonly mark: string; readonly position: number }>>;
+  /**
+   * A log that nodes share waits no longer for a node that will not come back: what the others hold may be trimmed. Holds until
+   * that node is heard of again, another node takes the role, or this one restarts. OPERATION_REFUSED elsewhere than at the
+   * sequencer, of a node that can be reached, and of a log that waits for nobody.
+   */
+  forgetNode(node: NodeId): Promise<Result<{ readonly forgotten: NodeId }>>;
 }
 
 export interface RecoverOptions {

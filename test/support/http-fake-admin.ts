@@ -1,5 +1,12 @@
 import { succeed, type Failure, type Result } from '../../src/model/errors.js';
-import { nodeId, parseKeyspaceId, seqno, type KeyspaceId, type KeyspaceName } from '../../src/model/ids.js';
+import {
+  nodeId,
+  parseKeyspaceId,
+  seqno,
+  type KeyspaceId,
+  type KeyspaceName,
+  type NodeId,
+} from '../../src/model/ids.js';
 import type {
   KeyspaceAdmin,
   KeyspaceStatus,
@@ -13,7 +20,7 @@ const newHistory = parseKeyspaceId('1e7a3f62-6c1b-4d0e-9f6e-2b9f1c0d5a11') as Ke
 
 /** What an operator can ask of a keyspace, for tests of the API's shapes: it notes what it was asked. */
 export class FakeAdmin implements KeyspaceAdmin {
-  readonly asked: (readonly [what: string, without?: readonly string[]])[] = [];
+  readonly asked: (readonly [what: string, nodes?: readonly string[]])[] = [];
   readonly copies: string[] = [];
   /** When set, every operation but the status fails with it. */
   failure: Failure | undefined;
@@ -72,6 +79,11 @@ export class FakeAdmin implements KeyspaceAdmin {
   check(): Promise<Result<{ readonly mark: string; readonly position: number }>> {
     this.asked.push(['check']);
     return Promise.resolve(this.#answer({ mark: 'us-east-1-7', position: 7 }));
+  }
+
+  forgetNode(node: NodeId): Promise<Result<{ readonly forgotten: NodeId }>> {
+    this.asked.push(['forget', [node]]);
+    return Promise.resolve(this.#answer({ forgotten: node }));
   }
 
   #answer<T>(value: T): Result<T> {

@@ -27,6 +27,11 @@ export const rejoinSchema = Type.Object(
 
 export const checkBegunSchema = Type.Object({ mark: Type.String(), position: Type.Integer() }, strict);
 
+export const forgottenSchema = Type.Object(
+  { forgotten: Type.String({ description: 'The node that the log waits for no longer.' }) },
+  strict,
+);
+
 const copySchema = Type.Object(
   {
     node: Type.String(),

@@ -13,6 +13,7 @@ const paths = [
   ['GET', `${url}/recovery`],
   ['POST', `${url}/recovery`],
   ['POST', `${url}/check`],
+  ['POST', `${url}/forget-node`],
 ] as const;
 
 let http: HttpHarness;
@@ -41,7 +42,11 @@ const check: CheckStatus = {
 
 function ask(method: string, path: string, headers: Record<string, string> = {}) {
   if (method === 'GET') return http.get(path, headers);
-  const body = path.endsWith('/recovery') ? { without: [] } : {};
+  const bodies: Record<string, object> = {
+    recovery: { without: [] },
+    'forget-node': { node: 'eu-west-1' },
+  };
+  const body = bodies[path.split('/').at(-1)!] ?? {};
   return http.post(path, body, headers);
 }
 
@@ -108,6 +113,14 @@ describe('the admin API', () => {
   it('begins a check', async () => {
     const answer = await http.post(`${url}/check`, {});
     expect([answer.status, answer.json()]).toEqual([202, { mark: 'us-east-1-7', position: 7 }]);
+  });
+
+  it('has a node forgotten, and takes no node that is not of the cluster for one', async () => {
+    const answer = await http.post(`${url}/forget-node`, { node: 'eu-west-1' });
+    expect([answer.status, answer.json()]).toEqual([200, { forgotten: 'eu-west-1' }]);
+    const unknown = await http.post(`${url}/forget-node`, { node: 'eu-west' });
+    expect(unknown.json()).toMatchObject({ status: 400, code: 'INVALID_ARGUMENT', field: 'node' });
+    expect(admin().asked).toEqual([['forget', ['eu-west-1']]]);
   });
 
   it('passes on why an operation is refused', async () => {

@@ -138,6 +138,7 @@ describe('/openapi.json', () => {
         'POST /v1/admin/keyspaces/{keyspace}/rejoin',
         ...['GET', 'POST'].map((method) => `${method} /v1/admin/keyspaces/{keyspace}/recovery`),
         'POST /v1/admin/keyspaces/{keyspace}/check',
+        'POST /v1/admin/keyspaces/{keyspace}/forget-node',
         `GET ${ofKeyspace}/state-hash`,
         `GET ${ofKeyspace}/changes`,
         `GET ${ofKeyspace}/keys`,

@@ -243,6 +243,36 @@ describe('recover', () => {
   });
 });
 
+describe('forget-node', () => {
+  it('tells the sequencer which node will not come back, and says how long that holds', async () => {
+    answers[`POST ${base}/forget-node`] = json({ forgotten: 'eu-west' });
+    const { code, out } = await run(['forget-node', 'default', 'eu-west', '--token', 'root']);
+    expect([code, seen]).toEqual([
+      0,
+      [
+        {
+          request: `POST ${base}/forget-node`,
+          authorization: 'Bearer root',
+          body: { node: 'eu-west' },
+        },
+      ],
+    ]);
+    expect(out).toContain('The log of default no longer waits for eu-west');
+    expect(out).toContain('until that node is heard of again');
+  });
+
+  it('passes on why it is refused, and by whom it is not', async () => {
+    answers[`POST ${base}/forget-node`] = problem(409, 'OPERATION_REFUSED', 'ask us-east, which does');
+    const { code, err } = await run(['forget-node', 'default', 'eu-west']);
+    expect([code, err]).toEqual([1, 'OPERATION_REFUSED: ask us-east, which does']);
+  });
+
+  it('wants a node to be named', async () => {
+    expect((await run(['forget-node', 'default'])).code).toBe(2);
+    expect(seen).toEqual([]);
+  });
+});
+
 describe('check', () => {
   const seenAt = (verdict: string, more: object = {}) =>
     json({

@@ -6,7 +6,8 @@ import type { CliContext, Command } from '../context.js';
 import { exitCodes, type ExitCode } from '../exit-codes.js';
 import { number, text } from '../json-fields.js';
 import { count } from '../quantities.js';
-import { homeOf, type TargetOptions } from '../target.js';
+import { sequencerOf } from '../sequencer.js';
+import type { TargetOptions } from '../target.js';
 
 export interface CheckOptions extends TargetOptions {
   readonly keyspace: string;
@@ -24,7 +25,7 @@ const failuresMax = 10;
 /** Has all nodes compare their state of a keyspace, and follows that until there is a verdict. */
 export const check: Command<CheckOptions> = async (options, context) => {
   const { keyspace } = options;
-  const target = await homeOf(keyspace, options, context);
+  const target = await sequencerOf(keyspace, options, context);
   const begun = await askAdmin(target, { keyspace, operation: 'check', body: {} }, context);
   if (begun.kind !== 'json') return endFailed(begun, true, context);
   const mark = { name: text(begun.json['mark']) ?? '', position: number(begun.json['position']) ?? 0 };

@@ -9,6 +9,7 @@ import { keyspaceNotFound } from '../../refusals.js';
 import {
   adminStatusSchema,
   checkBegunSchema,
+  forgottenSchema,
   planSchema,
   recoverySchema,
   rejoinSchema,
@@ -40,6 +41,11 @@ const recoveryBody = Type.Object(
   strict,
 );
 
+const forgettingBody = Type.Object(
+  { node: Type.String({ description: 'A node that will not come back.' }) },
+  strict,
+);
+
 interface Plain {
   Params: KeyspacePath;
 }
@@ -48,6 +54,9 @@ interface Planning extends Plain {
 }
 interface Recovering extends Plain {
   Body: Static<typeof recoveryBody>;
+}
+interface Forgetting extends Plain {
+  Body: Static<typeof forgettingBody>;
 }
 
 const url = '/v1/admin/keyspaces/:keyspace';
@@ -79,6 +88,15 @@ export function adminRoutes(app: FastifyInstance, node: NodeService): void {
     }),
   );
   app.post<Plain>(`${url}/check`, { config, schema: checkingSchema }, onAdmin<Plain>(node, 202, checking));
+  app.post<Forgetting>(
+    `${url}/forget-node`,
+    { config, schema: forgettingSchema },
+    onAdmin<Forgetting>(node, 200, async (admin, { body }) => {
+      const known = node.peers().map((peer) => peer.node);
+      const named = known.find((one) => one === body.node);
+      return named === undefined ? notOfCluster('node', body.node, known) : admin.forgetNode(named);
+    }),
+  );
 }
 
 type Run<Route extends RouteGenericInterface> = (
@@ -108,14 +126,15 @@ function lostNodes(
 ): Result<undefined> {
   const known = node.peers().map((peer) => String(peer.node));
   for (const [place, name] of without.entries()) {
-    if (!known.includes(name))
-      return invalid(
-        fieldOf(place),
-        `${JSON.stringify(name)} is no node of this cluster; its nodes are ${known.join(', ')}`,
-      );
+    if (!known.includes(name)) return notOfCluster(fieldOf(place), name, known);
     if (without.indexOf(name) !== place) return invalid(fieldOf(place), `${name} is named twice`);
   }
   return succeed(undefined);
+}
+
+function notOfCluster(field: string, name: string, known: readonly string[]): Result<never> {
+  const complaint = `${JSON.stringify(name)} is no node of this cluster; its nodes are ${known.join(', ')}`;
+  return invalid(field, complaint);
 }
 
 const showing =
@@ -174,4 +193,11 @@ const checkingSchema = {
   }),
   description: "At the node that sequences the keyspace. The verdict appears in the status's `check`.",
   body: emptyBody,
+};
+const forgettingSchema = {
+  ...described('Wait no longer for a node that will not come back', 'forgetNode', { 200: forgottenSchema }),
+  description:
+    'At the node that sequences a keyspace whose log is in etcd. Holds until that node is heard of again, another takes the ' +
+    'role, or the sequencer restarts. A node that can be reached is refused.',
+  body: forgettingBody,
 };
