@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { logPosition } from '../../src/model/ids.js';
 import type { EtcdKv, EtcdTxnAnswer } from '../../src/ordering/etcd/etcd-kv.js';
-import { EtcdLog } from '../../src/ordering/etcd/etcd-log.js';
+import type { EtcdLog } from '../../src/ordering/etcd/etcd-log.js';
 import { LogClosed, LogFull, type Fence } from '../../src/ordering/ordered-log.js';
 import { silentLogger } from '../../src/runtime/runtime.js';
 import { createSystemRuntime } from '../../src/runtime/system/runtime.js';

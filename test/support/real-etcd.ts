@@ -118,11 +118,19 @@ export class RealEtcd {
   /** Which member leads, once one does. */
   async leader(): Promise<number> {
     for (const i of this.#members.keys()) {
-      const status = await this.control(i, '/v3/maintenance/status').catch(() => undefined);
-      const member = (status?.['header'] as { member_id: string } | undefined)?.member_id;
-      if (member !== undefined && member === status?.['leader']) return i;
+      const status = await this.#status(i).catch(() => undefined);
+      if (status !== undefined && status.header.member_id === status.leader) return i;
     }
     throw new Error('no member leads');
+  }
+
+  async moveLeader(from: number, to: number): Promise<void> {
+    const { header } = await this.#status(to);
+    await this.control(from, '/v3/maintenance/transfer-leadership', { targetID: header.member_id });
+  }
+
+  async #status(i: number): Promise<{ header: { member_id: string }; leader: string }> {
+    return (await this.control(i, '/v3/maintenance/status')) as never;
   }
 
   async stop(): Promise<void> {
