@@ -42,22 +42,7 @@ function buildProgram(context: CliContext, version: string, done: (code: ExitCod
   const subcommand = (name: string, description: string): Command =>
     program.command(name).description(description).showHelpAfterError(`Try \`meridian ${name} --help\`.`);
 
-  // Loaded when asked for: the other commands need nothing of a node, and answer sooner without its libraries.
-  nodeOptions(
-    subcommand('init', 'begin the histories of the keyspaces that have their home at a node'),
-  ).action(async (options: NodeOptions) => {
-    const { init } = await import('./commands/init.js');
-    done(await init(options, context));
-  });
-  nodeOptions(subcommand('start', 'run a node until SIGTERM or SIGINT'))
-    .option(
-      '--insecure',
-      'go without TLS where other machines can reach the node, or the way to etcd (or: MERIDIAN_INSECURE=true)',
-    )
-    .action(async (options: NodeOptions) => {
-      const { start } = await import('./commands/start.js');
-      done(await start(options, context));
-    });
+  nodeCommands(subcommand, context, done);
   targetOptions(subcommand('status', 'show nodes, states, lag, sequencers, epochs and round trips'))
     .addOption(
       new Option('-o, --output <format>', 'for people, or for programs')
@@ -104,6 +89,30 @@ function buildProgram(context: CliContext, version: string, done: (code: ExitCod
     );
   adminCommands(subcommand, context, done);
   return program;
+}
+
+/** What runs on a node's own machine. */
+function nodeCommands(
+  subcommand: (name: string, description: string) => Command,
+  context: CliContext,
+  done: (code: ExitCode) => void,
+): void {
+  // Loaded when asked for: the other commands need nothing of a node, and answer sooner without its libraries.
+  nodeOptions(
+    subcommand('init', 'begin the histories of the keyspaces that have their home at a node'),
+  ).action(async (options: NodeOptions) => {
+    const { init } = await import('./commands/init.js');
+    done(await init(options, context));
+  });
+  nodeOptions(subcommand('start', 'run a node until SIGTERM or SIGINT'))
+    .option(
+      '--insecure',
+      'go without TLS where other machines can reach the node, or the way to etcd (or: MERIDIAN_INSECURE=true)',
+    )
+    .action(async (options: NodeOptions) => {
+      const { start } = await import('./commands/start.js');
+      done(await start(options, context));
+    });
 }
 
 /** What operators do; the token is one of the nodes' `adminTokens`. */
