@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { HttpTarget } from '../client/http.js';
 import { httpUrl } from '../server/config/address.js';
 import { defaultClusterFile, type ClusterConfig } from '../server/config/config.js';
@@ -8,6 +9,8 @@ import { exitCodes } from './exit-codes.js';
 export interface TargetOptions {
   readonly url?: string | undefined;
   readonly token?: string | undefined;
+  /** Path of a PEM file. */
+  readonly ca?: string | undefined;
 }
 
 const fallbackUrl = 'http://127.0.0.1:8101';
@@ -17,12 +20,12 @@ const fallbackUrl = 'http://127.0.0.1:8101';
  * regions/cluster.yaml in the working directory, else the first node of a local cluster.
  */
 export async function targetsOf(options: TargetOptions, context: CliContext): Promise<HttpTarget[]> {
-  const token = tokenOf(options, context);
+  const access = await accessOf(options, context);
   const given = givenUrl(options, context);
-  if (given !== undefined) return [{ url: given, token }];
+  if (given !== undefined) return [{ url: given, ...access }];
   const cluster = await clusterFile();
   const urls = cluster === undefined ? [fallbackUrl] : cluster.nodes.map(({ http }) => httpUrl(http));
-  return urls.map((url) => ({ url, token }));
+  return urls.map((url) => ({ url, ...access }));
 }
 
 /** A node as its operator names it. */
@@ -37,12 +40,12 @@ export async function namedTargets(
   options: TargetOptions,
   context: CliContext,
 ): Promise<NamedTarget[]> {
-  const token = tokenOf(options, context);
+  const access = await accessOf(options, context);
   const cluster = names.every(isUrl) ? undefined : await clusterFile();
   return names.map((name) => {
-    if (isUrl(name)) return { name, url: checkUrl(name, '--at'), token };
+    if (isUrl(name)) return { name, url: checkUrl(name, '--at'), ...access };
     const node = cluster?.nodes.find(({ id }) => id === name);
-    if (node !== undefined) return { name, url: httpUrl(node.http), token };
+    if (node !== undefined) return { name, url: httpUrl(node.http), ...access };
     const known = cluster === undefined ? '' : `: ${cluster.nodes.map(({ id }) => id).join(', ')}`;
     const message = `--at ${name} is neither a URL nor a node of ${defaultClusterFile}${known}`;
     throw new CommandError(message, exitCodes.usage);
@@ -51,9 +54,9 @@ export async function namedTargets(
 
 /** Every node of regions/cluster.yaml; none when it cannot be read. */
 export async function allNodes(options: TargetOptions, context: CliContext): Promise<NamedTarget[]> {
-  const token = tokenOf(options, context);
+  const access = await accessOf(options, context);
   const cluster = await clusterFile();
-  return cluster?.nodes.map(({ id, http }) => ({ name: id, url: httpUrl(http), token })) ?? [];
+  return cluster?.nodes.map(({ id, http }) => ({ name: id, url: httpUrl(http), ...access })) ?? [];
 }
 
 /** The node of --url or MERIDIAN_URL, else the home of the keyspace by regions/cluster.yaml. */
@@ -62,14 +65,14 @@ export async function homeOf(
   options: TargetOptions,
   context: CliContext,
 ): Promise<HttpTarget> {
-  const token = tokenOf(options, context);
+  const access = await accessOf(options, context);
   const given = givenUrl(options, context);
-  if (given !== undefined) return { url: given, token };
+  if (given !== undefined) return { url: given, ...access };
   const cluster = await clusterFile();
-  if (cluster === undefined) return { url: fallbackUrl, token };
+  if (cluster === undefined) return { url: fallbackUrl, ...access };
   const home = cluster.keyspaces.find(({ name }) => name === keyspace)?.node;
   const node = cluster.nodes.find(({ id }) => id === home);
-  if (node !== undefined) return { url: httpUrl(node.http), token };
+  if (node !== undefined) return { url: httpUrl(node.http), ...access };
   const message = `${defaultClusterFile} has no keyspace ${JSON.stringify(keyspace)}`;
   throw new CommandError(message, exitCodes.notFound);
 }
@@ -79,8 +82,18 @@ export function givenUrl({ url }: TargetOptions, { environment }: CliContext): s
   return given === undefined ? undefined : checkUrl(given, '--url');
 }
 
-function tokenOf({ token }: TargetOptions, { environment }: CliContext): string | undefined {
-  return token ?? environment['MERIDIAN_TOKEN'];
+/** What is alike for every node that is asked. */
+async function accessOf(
+  { token, ca }: TargetOptions,
+  { environment }: CliContext,
+): Promise<Omit<HttpTarget, 'url'>> {
+  const known = { token: token ?? environment['MERIDIAN_TOKEN'] };
+  if (ca === undefined) return known;
+  try {
+    return { ...known, ca: await readFile(ca) };
+  } catch (error) {
+    throw new CommandError(`--ca ${ca} cannot be read: ${(error as Error).message}`, exitCodes.usage);
+  }
 }
 
 /** Loaded when asked for: a command that is given a node does without the libraries that check the file. */

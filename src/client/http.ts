@@ -1,10 +1,13 @@
 import type { Timers } from '../runtime/runtime.js';
+import { bytesOf, sendRequest, type HttpResponse } from './http-request.js';
 
 export interface HttpTarget {
   /** Scheme, host and port of a node. */
   readonly url: string;
   /** A bearer token. */
   readonly token?: string | undefined;
+  /** PEM of the authorities to trust when the URL is of https; undefined: those of Node.js. */
+  readonly ca?: Buffer | undefined;
 }
 
 export interface HttpQuestion {
@@ -49,6 +52,17 @@ export type HttpOutcome =
 /** Errors before a byte of the request leaves. */
 const unsent = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
+/** OpenSSL's words for a certificate that is not taken, before a byte of the request leaves too. */
+const untrusted = new Set([
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
 /** One exchange; never throws for what the other side does. */
 export async function exchange(
   target: HttpTarget,
@@ -58,14 +72,15 @@ export async function exchange(
   const abort = new AbortController();
   const cancel = timers.after(question.timeoutMs, () => abort.abort());
   try {
-    const response = await fetch(urlOf(target, question), {
+    const response = await sendRequest({
+      url: urlOf(target, question),
       method: question.method,
       headers: headersOf(target, question),
+      body: question.body,
+      ca: target.ca,
       signal: abort.signal,
-      redirect: 'manual',
-      ...(question.body === undefined ? {} : { body: question.body as Uint8Array<ArrayBuffer> }),
     });
-    return judge(response, Buffer.from(await response.arrayBuffer()));
+    return judge(target, response, await bytesOf(response));
   } catch (error) {
     if (abort.signal.aborted)
       return { kind: 'no-answer', message: `no answer from ${target.url} within ${question.timeoutMs} ms` };
@@ -75,11 +90,16 @@ export async function exchange(
   }
 }
 
-/** What became of an exchange that `fetch`, or reading its answer, threw out of. */
+/** What became of an exchange that sending it, or reading its answer, threw out of. */
 export function unanswered(target: HttpTarget, error: unknown): Exclude<HttpOutcome, HttpAnswer> {
-  const cause = (error as { cause?: NodeJS.ErrnoException }).cause;
-  const message = `${target.url}: ${cause?.message || cause?.code || (error as Error).message}`;
-  return { kind: unsent.has(cause?.code ?? '') ? 'unreachable' : 'no-answer', message };
+  const { message, code = '' } = error as NodeJS.ErrnoException;
+  const text = `${target.url}: ${message || code}`;
+  if (untrusted.has(code))
+    return {
+      kind: 'unreachable',
+      message: `${text}; --ca or NODE_EXTRA_CA_CERTS names the authority to trust`,
+    };
+  return { kind: unsent.has(code) ? 'unreachable' : 'no-answer', message: text };
 }
 
 export interface HttpStream {
@@ -97,9 +117,10 @@ export async function openStream(
   const asked = { ...question, method: 'GET' as const, timeoutMs: Infinity };
   try {
     const headers = headersOf(target, asked);
-    const response = await fetch(urlOf(target, asked), { headers, signal, redirect: 'manual' });
-    if (response.ok && response.body !== null) return { kind: 'stream', body: response.body };
-    const judged = judge(response, Buffer.from(await response.arrayBuffer()));
+    const url = urlOf(target, asked);
+    const response = await sendRequest({ url, method: 'GET', headers, ca: target.ca, signal });
+    if (isOk(response)) return { kind: 'stream', body: response.body };
+    const judged = judge(target, response, await bytesOf(response));
     return judged.kind === 'answer'
       ? { kind: 'no-answer', message: `${target.url}: an answer without a body` }
       : judged;
@@ -108,14 +129,18 @@ export async function openStream(
   }
 }
 
-function judge(response: Response, body: Buffer): HttpOutcome {
+function isOk({ status }: HttpResponse): boolean {
+  return status >= 200 && status < 300;
+}
+
+function judge(target: HttpTarget, response: HttpResponse, body: Buffer): HttpOutcome {
   const { status, headers } = response;
-  if (response.ok) return { kind: 'answer', status, headers, body };
+  if (isOk(response)) return { kind: 'answer', status, headers, body };
   const fields = isJson(headers) ? parseObject(body) : undefined;
   return (
     problemOf(fields, status) ?? {
       kind: 'no-answer',
-      message: `${response.url}: HTTP ${status} without a problem body`,
+      message: `${target.url}: HTTP ${status} without a problem body`,
     }
   );
 }
