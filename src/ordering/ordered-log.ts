@@ -1,4 +1,4 @@
-import type { Epoch, LogPosition } from '../model/ids.js';
+import type { Epoch, LogPosition, NodeId } from '../model/ids.js';
 
 /** What an append is fenced by. Its meaning is the adapter's own. */
 export interface Fence {
@@ -37,9 +37,10 @@ export interface OrderedLog {
    * Takes the role for `nonce` (16 bytes, fresh per election). 'not now' when another holds it, or when the log cannot
    * be led from here (an empty history, damage): that says so for the operator. `onLost` is called once, without waiting,
    * when the role is no longer surely this candidate's: its lease has run out, or another was found to lead. It says
-   * nothing of an append that is in flight.
+   * nothing of an append that is in flight. `gone`: a candidate that does not run any more; when it holds the role, the rest
+   * of its lease is not waited for.
    */
-  lead(nonce: Buffer, onLost?: (why: string) => void): Promise<Led>;
+  lead(nonce: Buffer, onLost?: (why: string) => void, gone?: NodeId): Promise<Led>;
   /**
    * Gives the role up, so that a successor need not wait for a lease to run out; from then on an append under this fence is
    * 'deposed'. Nothing may be in flight. A log that one node alone can lead does nothing. Never rejects.

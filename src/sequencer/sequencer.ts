@@ -191,10 +191,11 @@ export class Sequencer {
     if (this.#stopped) return 'stopped before taking the role';
     const nonce = Buffer.from(runtime.random.bytes(nonceBytes));
     const role: { lost: string | undefined; term: Term | undefined } = { lost: undefined, term: undefined };
-    const led = await log.lead(nonce, (why) => {
+    const onLost = (why: string): void => {
       role.lost ??= why;
       if (role.term !== undefined) this.#lose(role.term, why);
-    });
+    };
+    const led = await log.lead(nonce, onLost, await candidacy?.gone());
     if ('notNow' in led) return led.notNow;
     const begun = await this.#begin(led.fence, nonce).catch(
       (error: unknown) => `the term cannot begin: ${String(error)}`,

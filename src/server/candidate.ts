@@ -8,6 +8,7 @@ import type { SequencerLink } from '../replica/sequencer-link.js';
 import { delay, type Runtime } from '../runtime/runtime.js';
 import type { Candidacy } from '../sequencer/candidacy.js';
 import { EntriesDoNotFollow, type KeyspaceStore } from '../storage/store.js';
+import type { PeerTransport } from '../transport/peer-transport.js';
 import { historyOf, type PeerCopy } from './donors.js';
 import { heldElsewhere, inOrderOfPreference, type Preference } from './preference.js';
 
@@ -16,6 +17,7 @@ export interface CandidatePorts extends Preference {
   readonly store: KeyspaceStore;
   readonly link: SequencerLink;
   readonly follower: Follower;
+  readonly transport: PeerTransport;
   readonly runtime: Runtime;
   /** The other nodes, and what they last said of the keyspace. */
   readonly peers: () => readonly PeerCopy[];
@@ -35,6 +37,7 @@ const firstAsksEveryMs = 100;
 /** For so long a node that has started waits to compare itself with every other. */
 const compareMs = 5000;
 const unfitMs = 500;
+const evictEveryMs = 60_000;
 const readBytes = 2 * limits.feedReadBytesMax;
 
 /** A node's part in a role that any node of the keyspace may take: when it stands, what it does when it has won or lost. */
@@ -42,6 +45,7 @@ export class Candidate implements Candidacy {
   readonly #ports: CandidatePorts;
   readonly #startedMs: number;
   readonly #forgotten = new Set<string>();
+  readonly #evictAgainMs = new Map<NodeId, number>();
   #askedMs = -Infinity;
   #stopped = false;
   #onStop: () => void = () => {};
@@ -85,6 +89,21 @@ export class Candidate implements Candidacy {
     const { self, peers, link, store } = this.#ports;
     const gone = link.status.sequencer;
     return inOrderOfPreference(this.#ports, peers(), gone, store.head.position).indexOf(self);
+  }
+
+  /**
+   * The last sequencer, when its machine says that its process does not run; and this node itself: what held the role was an
+   * earlier life of it. Not the same one again for a while: a network that lies must not make the role wander.
+   */
+  async gone(): Promise<NodeId | undefined> {
+    const { self, link, transport, runtime } = this.#ports;
+    const { sequencer } = link.status;
+    if (sequencer === undefined || sequencer === self) return self;
+    const nowMs = runtime.clock.monotonicMs();
+    if (nowMs < (this.#evictAgainMs.get(sequencer) ?? -Infinity)) return undefined;
+    if ((await transport.isDown?.(sequencer)) !== true) return undefined;
+    this.#evictAgainMs.set(sequencer, nowMs + evictEveryMs);
+    return sequencer;
   }
 
   async takeOver(): Promise<string | undefined> {

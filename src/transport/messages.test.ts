@@ -142,6 +142,7 @@ const gossipMessage: fc.Arbitrary<GossipMessage> = fc.oneof(
         checkPosition: uint64,
         checkHash: bytes,
         seenPosition: uint64,
+        restorable: flag,
       }),
       { maxLength: 3 },
     ),

@@ -30,6 +30,11 @@ export interface PeerStream {
 export interface PeerTransport {
   /** Opens a stream to another node or to this one. Returns at once; a failure is a close. No retries. */
   open(to: NodeId, method: PeerMethod): PeerStream;
+  /**
+   * Whether a node's machine says that nothing listens at the node's address: its process does not run. False when that cannot
+   * be said, and soon. Left out by a transport that cannot tell.
+   */
+  isDown?(node: NodeId): Promise<boolean>;
   /** Streams that other nodes (and this one) open here. One acceptor per method, set before `start`. */
   accept(method: PeerMethod, acceptor: (stream: PeerStream, from: NodeId) => void): void;
   start(): Promise<void>;

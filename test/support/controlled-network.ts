@@ -52,6 +52,7 @@ export class ControlledNetwork {
     return {
       open: (to, method) => this.#open(self, to, method),
       accept: (method, acceptor) => void acceptors.set(method, acceptor),
+      isDown: async (node) => !this.#acceptors.has(node),
       start: async () => void this.#acceptors.set(self, acceptors),
       stop: async () => {
         this.#acceptors.delete(self);

@@ -12,6 +12,8 @@ export interface Elector {
   readonly leaseMs: number;
   readonly runtime: Runtime;
   readonly closing: Closing;
+  /** Does not run any more: a role that it holds is free. */
+  readonly gone: NodeId | undefined;
 }
 
 export interface Election {
@@ -48,11 +50,11 @@ export async function elect(
 ): Promise<Election | { readonly notNow: string }> {
   const { kv, closing, leaseMs, runtime } = elector;
   try {
-    const inTheWay = await whyNotStand(elector);
-    if (inTheWay !== undefined) return { notNow: inTheWay };
+    const seat = await seatOf(elector);
+    if ('notNow' in seat) return seat;
     const sentAtMs = runtime.clock.monotonicMs();
     const lease = await closing.until(kv.grantLease(leaseMs));
-    const taken = await takeKey(elector, nonce, lease, sentAtMs).catch((error: unknown) => {
+    const taken = await takeKey(elector, nonce, { seat, lease, sentAtMs }).catch((error: unknown) => {
       giveBack(elector, lease);
       throw error;
     });
@@ -69,7 +71,13 @@ export function fullMessage(error: EtcdError): string {
   return `etcd has no room (${error.message}): compact and defragment it, or raise its quota, then disarm the alarm`;
 }
 
-async function whyNotStand({ kv, keys, closing }: Elector): Promise<string | undefined> {
+/** The leader key as it must be when it is taken. */
+interface Seat {
+  /** 0: it is not there. Else it is held by who is gone. */
+  readonly modRevision: number;
+}
+
+async function seatOf({ kv, keys, closing, gone }: Elector): Promise<Seat | { readonly notNow: string }> {
   const answer = await closing.until(
     kv.txn({
       compare: [],
@@ -81,27 +89,28 @@ async function whyNotStand({ kv, keys, closing }: Elector): Promise<string | und
       failure: [],
     }),
   );
-  const [leader, genesis, log] = answer.results;
-  if (leader?.[0] !== undefined) return `${holderOf(leader[0])} leads`;
-  if (genesis?.[0] === undefined) return noHistory;
-  if (log?.[0] === undefined)
-    return 'the history has begun, but its log in etcd is empty: restore etcd, or recover the keyspace';
-  return undefined;
+  const [leaders, genesis, log] = answer.results;
+  const leader = leaders?.[0];
+  if (leader !== undefined && holderOf(leader) !== gone) return { notNow: `${holderOf(leader)} leads` };
+  if (genesis?.[0] === undefined) return { notNow: noHistory };
+  if (log?.[0] === undefined) return { notNow: emptyLog };
+  return { modRevision: leader?.modRevision ?? 0 };
 }
+
+const emptyLog = 'the history has begun, but its log in etcd is empty: restore etcd, or recover the keyspace';
 
 /** Asks until it knows, as long as the lease may last. A lost answer is told by the nonce in the key's value. */
 async function takeKey(
   { kv, keys, self, runtime, closing }: Elector,
   nonce: Buffer,
-  lease: EtcdLease,
-  sentAtMs: number,
+  { seat, lease, sentAtMs }: { readonly seat: Seat; readonly lease: EtcdLease; readonly sentAtMs: number },
 ): Promise<number | { readonly notNow: string }> {
   const value = encodeLeader(self, nonce);
   const isOver = (): boolean => runtime.clock.monotonicMs() >= sentAtMs + lease.ttlMs;
   const { succeeded, revision, results } = await closing.decided(
     () =>
       kv.txn({
-        compare: [{ key: keys.leader, revision: 'create', is: '=', than: 0 }],
+        compare: [{ key: keys.leader, revision: 'mod', is: '=', than: seat.modRevision }],
         success: [{ put: { key: keys.leader, value, lease: lease.id } }],
         failure: [{ range: { key: keys.leader } }],
       }),

@@ -48,12 +48,12 @@ export class EtcdLog implements OrderedLog {
     this.#reading = new LogReading(kv, this.#keys, this.#closing, runtime.clock);
   }
 
-  async lead(nonce: Buffer, onLost: (why: string) => void = () => {}): Promise<Led> {
+  async lead(nonce: Buffer, onLost: (why: string) => void = () => {}, gone?: NodeId): Promise<Led> {
     this.#closing.expectOpen();
     if (this.#term !== undefined) await this.resign(this.#term.fence);
     const { self, leaseMs } = this.#options;
     const [kv, keys, runtime, closing] = [this.#kv, this.#keys, this.#runtime, this.#closing];
-    const election = await elect({ kv, keys, self, leaseMs, runtime, closing }, nonce);
+    const election = await elect({ kv, keys, self, leaseMs, runtime, closing, gone }, nonce);
     if ('notNow' in election) return election;
     const fence: Fence = { nonce: Buffer.from(nonce), token: election.revision };
     this.#term = new Term({

@@ -18,6 +18,7 @@ import { channelOptions, defaultKeepalive, serverOptions, type Keepalive } from 
 import type { GrpcPeerStream } from './grpc-peer-stream.js';
 import { openStream } from './opened-stream.js';
 import { peerMethods, peerService } from './peer-service.js';
+import { refusesConnections } from './refused-connections.js';
 import type { PeerTls } from './peer-tls.js';
 
 export interface GrpcPeerTransportOptions {
@@ -98,6 +99,11 @@ class GrpcTransport implements GrpcPeerTransport {
     const onOpenTimeout = (): void => this.#abandonUnlessReady(key, client);
     const context = { cluster, self, timers, limits: this.#limits, openTimeoutMs, onOpenTimeout };
     return this.#keep(openStream(client, { to, method }, context, (stream) => this.#forget(stream)));
+  }
+
+  isDown(node: NodeId): Promise<boolean> {
+    const address = this.#options.addresses.get(node);
+    return address === undefined ? Promise.resolve(false) : refusesConnections(address);
   }
 
   start(): Promise<void> {

@@ -40,6 +40,8 @@ export interface KeyspaceStatus {
   readonly checkHash: Uint8Array;
   /** The highest durable position that a sequencer has told it, applied or not; 0: none. */
   readonly seenPosition: number;
+  /** A log that nodes share could be restored from its copy, whether or not that is of the log's history. */
+  readonly restorable: boolean;
 }
 
 export interface Pong {
@@ -62,6 +64,7 @@ interface WireKeyspaceStatus {
   readonly checkPosition: WireUint64;
   readonly checkHash: WireBytes;
   readonly seenPosition: WireUint64;
+  readonly restorable: boolean;
 }
 
 interface WireGossipMessage {
@@ -121,5 +124,6 @@ function keyspaceStatusOf(wire: WireKeyspaceStatus): KeyspaceStatus {
     checkPosition: safeIntegerOf(wire.checkPosition, 'status.check_position'),
     checkHash: bytesOf(wire.checkHash),
     seenPosition: safeIntegerOf(wire.seenPosition, 'status.seen_position'),
+    restorable: wire.restorable,
   };
 }

@@ -79,6 +79,7 @@ export class Network implements Wires {
       open: (to, method) => this.open(life, to, method),
       acceptApp: (purpose, acceptor) => void acceptors.set(purpose, acceptor),
       accept: (method, acceptor) => void acceptors.set(method, acceptor as Acceptor),
+      isDown: (node) => this.#isDown(life, node),
       start: async () => void this.#listening.set(life.node, { life, acceptors }),
       stop: async () => {
         if (this.#listening.get(life.node)?.life === life) this.#listening.delete(life.node);
@@ -100,6 +101,19 @@ export class Network implements Wires {
     connection.onOver = () => this.#connections.delete(connection);
     connection.begin();
     return connection.opened;
+  }
+
+  /** A machine whose process has ended refuses connections at once; behind a link that is cut nothing is heard of it. */
+  async #isDown(life: Incarnation, node: string): Promise<boolean> {
+    if (node === life.node) return false;
+    const [there, back] = [this.link(life.node, node), this.link(node, life.node)];
+    await new Promise<void>(
+      (resolve) => void life.runtime.timers.after(there.latencyMs + back.latencyMs, resolve),
+    );
+    if (there.cut || back.cut) return false;
+    const isDown = this.#listening.get(node)?.life.alive !== true;
+    if (isDown) this.counts.add('sequencers that were found to be down');
+    return isDown;
   }
 
   #between(a: string, b: string): SimConnection[] {
