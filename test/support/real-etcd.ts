@@ -129,6 +129,15 @@ export class RealEtcd {
     await this.control(from, '/v3/maintenance/transfer-leadership', { targetID: header.member_id });
   }
 
+  /** Takes every alarm away, as `etcdctl alarm disarm` does. */
+  async disarm(): Promise<void> {
+    const { alarms = [] } = (await this.control(0, '/v3/maintenance/alarm', { action: 'GET' })) as {
+      alarms?: readonly object[];
+    };
+    for (const alarm of alarms)
+      await this.control(0, '/v3/maintenance/alarm', { ...alarm, action: 'DEACTIVATE' });
+  }
+
   async #status(i: number): Promise<{ header: { member_id: string }; leader: string }> {
     return (await this.control(i, '/v3/maintenance/status')) as never;
   }
