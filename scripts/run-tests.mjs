@@ -2,107 +2,77 @@
  * `make test`: runs every stage, also after a failed one, and ends with the line `N passed, N failed`.
  * A check counts as one; a stage of tests counts its tests. What cannot run fails: a skipped test, a suite that does not
  * load, a stage without tests, a stage that exceeds its time.
+ * Stages that leave a core idle run beside each other; they are told in the order of their list.
  * Usage: node scripts/run-tests.mjs [stage …]
  */
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { countTests, testFiles } from './count-tests.mjs';
+import { killCommands, runCommand } from './run-command.mjs';
 
 const minuteMs = 60_000;
-const check = (name, script, timeMsMax) => ({ name, command: ['npm', 'run', '--silent', script], timeMsMax });
-const tests = (name, folders, timeMsMax) => ({
+/** What stages that run at once keep busy together, at the most. */
+const coresMax = 2;
+const check = (name, script) => ({
+  name,
+  command: ['npm', 'run', '--silent', script],
+  timeMsMax: 5 * minuteMs,
+  cores: 1,
+});
+const vitest = [process.execPath, 'node_modules/vitest/vitest.mjs', 'run'];
+const tests = (name, { folders, timeMsMax, cores = 2, after, projects = [name] }) => ({
   name,
   folders,
   timeMsMax,
-  command: [process.execPath, 'node_modules/vitest/vitest.mjs', 'run', '--project', name],
+  cores,
+  after,
+  command: [...vitest, ...projects.map((project) => `--project=${project}`)],
 });
 
+/** Those that need one core come first: they fill each other's gaps. `after`: the stage that has to have ended. */
 const stages = [
-  check('types', 'typecheck', 5 * minuteMs),
-  check('lint', 'lint', 5 * minuteMs),
-  check('imports', 'imports', 5 * minuteMs),
-  check('tidy', 'tidy', 5 * minuteMs),
-  tests('unit', ['src', 'bench', 'test/support', 'test/golden'], 15 * minuteMs),
-  tests('conformance', ['test/conformance'], 15 * minuteMs),
-  tests('simulation', ['test/simulation'], 20 * minuteMs),
-  check('build', 'build', 5 * minuteMs),
-  tests('system', ['test/system'], 45 * minuteMs),
+  check('types', 'typecheck'),
+  check('lint', 'lint'),
+  check('imports', 'imports'),
+  check('tidy', 'tidy'),
+  check('build', 'build'),
+  tests('conformance', { folders: ['test/conformance'], timeMsMax: 15 * minuteMs, cores: 1 }),
+  tests('unit', { folders: ['src', 'bench', 'test/support', 'test/golden'], timeMsMax: 15 * minuteMs }),
+  tests('simulation', { folders: ['test/simulation'], timeMsMax: 20 * minuteMs }),
+  tests('system', { folders: ['test/system'], timeMsMax: 45 * minuteMs, after: 'build' }),
 ];
 
 const live = process.stdout.isTTY === true;
 const scratch = mkdtempSync(join(tmpdir(), 'meridian-test-'));
-let running;
+/** Those under way, with when they began. */
+const startedMs = new Map();
 
 function seconds(sinceMs) {
   return `${((performance.now() - sinceMs) / 1000).toFixed(1)} s`;
 }
 
-/** Runs a command in a process group of its own, so that nothing it started outlives it. */
-function run([program, ...args], timeMsMax) {
-  return new Promise((resolve) => {
-    const output = [];
-    let timedOut = false;
-    let problem;
-    const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-    running = child;
-    const timer = setTimeout(() => {
-      timedOut = true;
-      killGroup(child, 'SIGKILL');
-    }, timeMsMax);
-    const end = (code) => {
-      clearTimeout(timer);
-      running = undefined;
-      if (problem !== undefined) output.push(Buffer.from(`${problem}\n`));
-      resolve({ ok: code === 0 && problem === undefined, output: Buffer.concat(output).toString() });
-    };
-    child.stdout.on('data', (chunk) => output.push(chunk));
-    child.stderr.on('data', (chunk) => output.push(chunk));
-    child.on('error', (error) => {
-      problem = error.message;
-      end(1);
-    });
-    child.on('exit', (code, signal) => {
-      if (timedOut) problem = `stopped: it ran longer than ${timeMsMax / minuteMs} min`;
-      else if (signal !== null) problem = `ended by ${signal}`;
-      killGroup(child, 'SIGKILL');
-      // A process that left the group may hold the pipes open for ever.
-      const patience = setTimeout(end, 2000, code);
-      child.on('close', () => {
-        clearTimeout(patience);
-        end(code);
-      });
-    });
-  });
-}
-
-function killGroup(child, signal) {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, signal);
-  } catch (error) {
-    if (error.code !== 'ESRCH') throw error;
-  }
-}
-
-/** Shows that a stage is alive: in place on a terminal, a line per minute in a log. */
-function showProgress(name, startedMs) {
-  if (live) process.stdout.write(`  ${name} …`);
-  const period = live ? 200 : minuteMs;
-  const timer = setInterval(() => {
-    if (live) process.stdout.write(`\r  ${name.padEnd(12)} ${seconds(startedMs)} …`);
-    else console.log(`  ${name.padEnd(12)} ${seconds(startedMs)} …`);
-  }, period);
+/** Shows what is alive: in place on a terminal, a line per minute in a log. Returns what ends it. */
+function showProgress() {
+  const show = () => {
+    const line = `  ${[...startedMs].map(([name, since]) => `${name} ${seconds(since)}`).join(', ')} …`;
+    if (live) process.stdout.write(`\r\x1b[2K${line}`);
+    else console.log(line);
+  };
+  const timer = setInterval(show, live ? 200 : minuteMs);
   return () => {
     clearInterval(timer);
-    if (live) process.stdout.write('\r\x1b[2K');
+    wipeProgress();
   };
+}
+
+function wipeProgress() {
+  if (live) process.stdout.write('\r\x1b[2K');
 }
 
 async function runStage(stage) {
   if (stage.folders === undefined) {
-    const { ok, output } = await run(stage.command, stage.timeMsMax);
+    const { ok, output } = await runCommand(stage.command, stage.timeMsMax);
     return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, problems: [], output };
   }
   const files = testFiles(stage.folders);
@@ -111,11 +81,42 @@ async function runStage(stage) {
   }
   const report = join(scratch, `${stage.name}.json`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const { ok, output } = await run([...stage.command, ...reporters], stage.timeMsMax);
+  const { ok, output } = await runCommand([...stage.command, ...reporters], stage.timeMsMax);
   return { ...countTests({ report, files, ok }), output };
 }
 
-function printFailure(name, { problems, output }) {
+/** Starts each stage, in their order, as soon as there is room and what it comes after has ended. */
+async function runStages(wanted, onEnd) {
+  const waiting = [...wanted];
+  const unfinished = new Set(wanted.map(({ name }) => name));
+  const underWay = new Set();
+  let coresFree = coresMax;
+  while (waiting.length > 0 || underWay.size > 0) {
+    const next = waiting.findIndex(({ cores, after }) => cores <= coresFree && !unfinished.has(after));
+    if (next < 0) {
+      await Promise.race(underWay);
+      continue;
+    }
+    const [stage] = waiting.splice(next, 1);
+    coresFree -= stage.cores;
+    startedMs.set(stage.name, performance.now());
+    const run = runStage(stage).then((result) => {
+      const took = seconds(startedMs.get(stage.name));
+      startedMs.delete(stage.name);
+      underWay.delete(run);
+      unfinished.delete(stage.name);
+      coresFree += stage.cores;
+      onEnd(stage, { ...result, took });
+    });
+    underWay.add(run);
+  }
+}
+
+function print({ name }, { passed, failed, took, problems, output }) {
+  wipeProgress();
+  const counts = `${passed} passed${failed === 0 ? '' : `, ${failed} failed`}`;
+  console.log(`${failed === 0 ? '✓' : '✗'} ${name.padEnd(12)} ${took.padStart(8)}   ${counts}`);
+  if (failed === 0) return;
   const text = output.trimEnd();
   if (text !== '') console.log(`\n${text}\n`);
   for (const problem of problems) console.log(`    ${name}: ${problem}`);
@@ -125,27 +126,24 @@ async function main() {
   const asked = process.argv.slice(2);
   const unknown = asked.filter((name) => !stages.some((stage) => stage.name === name));
   if (unknown.length > 0) throw new Error(`no such stage: ${unknown.join(', ')}`);
-  const total = { passed: 0, failed: 0 };
-  for (const stage of stages) {
-    if (asked.length > 0 && !asked.includes(stage.name)) continue;
-    const startedMs = performance.now();
-    const stopProgress = showProgress(stage.name, startedMs);
-    const result = await runStage(stage);
-    stopProgress();
-    total.passed += result.passed;
-    total.failed += result.failed;
-    const mark = result.failed === 0 ? '✓' : '✗';
-    const counts = `${result.passed} passed${result.failed === 0 ? '' : `, ${result.failed} failed`}`;
-    console.log(`${mark} ${stage.name.padEnd(12)} ${seconds(startedMs).padStart(8)}   ${counts}`);
-    if (result.failed > 0) printFailure(stage.name, result);
-  }
+  const wanted = stages.filter(({ name }) => asked.length === 0 || asked.includes(name));
+  const results = new Map();
+  const untold = [...wanted];
+  const stopProgress = showProgress();
+  await runStages(wanted, (stage, result) => {
+    results.set(stage, result);
+    while (results.has(untold[0])) print(untold[0], results.get(untold.shift()));
+  });
+  stopProgress();
+  const sum = (what) => [...results.values()].reduce((total, result) => total + result[what], 0);
+  const total = { passed: sum('passed'), failed: sum('failed') };
   console.log(`${total.passed} passed, ${total.failed} failed`);
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
 }
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, () => {
-    if (running !== undefined) killGroup(running, 'SIGKILL');
+    killCommands();
     rmSync(scratch, { recursive: true, force: true });
     process.exit(130);
   });
