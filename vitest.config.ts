@@ -3,6 +3,13 @@ import { defineConfig } from 'vitest/config';
 /** Set by `make simulate`: a run over many seeds may take as long as it takes. */
 const manySeeds = process.env['SEEDS'] !== undefined;
 
+/** Worlds make much garbage that lives shortly. */
+const roomForWorlds = ['--min-semi-space-size=64', '--max-semi-space-size=128'];
+
+/** Tests of a cluster that works at its limits, or that loses its leases: nothing else runs beside them. */
+const systemAlone = ['test/system/{failover,overload,rejoin-under-load,slow-node}.test.ts'];
+const systemTimes = { testTimeout: 300_000, hookTimeout: 120_000 };
+
 const shared = {
   pool: 'forks',
   maxWorkers: 2,
@@ -37,6 +44,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'simulation',
+          execArgv: roomForWorlds,
           include: ['test/simulation/**/*.test.ts'],
           testTimeout: manySeeds ? 0 : 120_000,
         },
@@ -44,11 +52,22 @@ export default defineConfig({
       {
         test: {
           ...shared,
+          ...systemTimes,
           name: 'system',
+          // They wait more than they compute: for nodes that start, stop and find each other.
+          maxWorkers: 3,
           include: ['test/system/**/*.test.ts'],
+          exclude: systemAlone,
+        },
+      },
+      {
+        test: {
+          ...shared,
+          ...systemTimes,
+          name: 'system-alone',
+          include: systemAlone,
           fileParallelism: false,
-          testTimeout: 300_000,
-          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -40,7 +40,12 @@ const stages = [
   tests('conformance', { folders: ['test/conformance'], timeMsMax: 15 * minuteMs, cores: 1 }),
   tests('unit', { folders: ['src', 'bench', 'test/support', 'test/golden'], timeMsMax: 15 * minuteMs }),
   tests('simulation', { folders: ['test/simulation'], timeMsMax: 20 * minuteMs }),
-  tests('system', { folders: ['test/system'], timeMsMax: 45 * minuteMs, after: 'build' }),
+  tests('system', {
+    folders: ['test/system'],
+    projects: ['system', 'system-alone'],
+    timeMsMax: 45 * minuteMs,
+    after: 'build',
+  }),
 ];
 
 const live = process.stdout.isTTY === true;

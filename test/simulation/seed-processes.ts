@@ -27,7 +27,7 @@ export interface Plan {
 
 const program = fileURLToPath(new URL('seed-process.ts', import.meta.url));
 /** Worlds make much garbage that lives shortly. */
-const nodeOptions = ['--max-semi-space-size=64', '--import', 'tsx'];
+const nodeOptions = ['--min-semi-space-size=64', '--max-semi-space-size=128', '--import', 'tsx'];
 
 /** Runs every seed, several at once, each process one at a time. Rejects when a process ends before its seed has. */
 export async function runSeeds({ seeds, processes, linesMax, onTold }: Plan): Promise<void> {
