@@ -13,6 +13,7 @@ export interface FoundLog {
 /** A history's beginning, as it stands in a store that holds it already. */
 export interface BegunHistory {
   readonly keyspaceId: KeyspaceId;
+  readonly keyspace: string;
   /** The encoded entry at position 0. */
   readonly genesis: Uint8Array;
 }

@@ -152,6 +152,11 @@ export class Sequencer {
     return Promise.resolve(fail('SEQUENCER_UNAVAILABLE', `no mark was put into the log: ${this.#whyNot()}`));
   }
 
+  /** Another sequencer was heard of. Who has halted asks the log, which tells a role that was lost, and follows then. */
+  onOther(): void {
+    if (!this.#isFixed && this.#state.kind === 'halted') this.#ports.log.tail().catch(() => undefined);
+  }
+
   get #isFixed(): boolean {
     return this.#ports.candidacy === undefined;
   }
@@ -328,7 +333,11 @@ export class Sequencer {
   /** The outcome of what was in flight is unknown here: nothing is said of it, and its nodes ask the successor. */
   #lose(term: Term, why: string): void {
     if (this.#term !== term) return;
-    if (this.#stopped || this.#state.kind === 'halted') return;
+    if (this.#stopped) return;
+    if (this.#state.kind === 'halted') {
+      if (!this.#isFixed) this.#run(this.#leave(term, why));
+      return;
+    }
     if (this.#isFixed) {
       this.#term = undefined;
       term.end(why, 'refused');

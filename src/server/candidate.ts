@@ -1,4 +1,4 @@
-import { isMark } from '../model/entry.js';
+import { decodeEntryHeader, isMark } from '../model/entry.js';
 import { logPosition, type KeyspaceId, type NodeId } from '../model/ids.js';
 import { limits } from '../model/limits.js';
 import { noHistory } from '../ordering/genesis.js';
@@ -172,6 +172,11 @@ export class Candidate implements Candidacy {
           takeSnapshot(why, undefined);
           return why;
         }
+        if (store.head.position < 0 && entries[0] !== undefined && beginsWithCopy(entries[0])) {
+          const why = 'the history began with a copy, which the log does not hold';
+          takeSnapshot(why, undefined);
+          return why;
+        }
         if (entries.length === 0) return `position ${store.head.position + 1} is missing in the log`;
         for (const group of groupsOf(entries)) await store.apply(group);
       }
@@ -200,6 +205,11 @@ export class Candidate implements Candidacy {
   #pause(ms: number): Promise<unknown> {
     return Promise.race([delay(this.#ports.runtime.timers, ms), this.#whenStopped]);
   }
+}
+
+/** Of a genesis: what `recover` made the history of is in the nodes' stores alone. */
+function beginsWithCopy(genesis: Uint8Array): boolean {
+  return decodeEntryHeader(genesis).firstSeqno > 1;
 }
 
 /** Each ends at a mark, so that the store stands exactly there when its listeners hear of it. */

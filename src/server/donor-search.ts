@@ -1,11 +1,13 @@
 import type { KeyspaceId, NodeId, RegionId } from '../model/ids.js';
 import type { Clock } from '../runtime/runtime.js';
 import type { DonorCandidate } from '../transfer/snapshot-joiner.js';
-import { donorsAmong, historyOf, historyThatCounts, type PeerCopy } from './donors.js';
+import { donorsAmong, historyOf, historyThatCounts, isSequencing, type PeerCopy } from './donors.js';
 
 export interface DonorSearchPorts {
   readonly region: RegionId;
   readonly home: NodeId;
+  /** Whether nodes share the log: then the history is that of whoever sequences, else that of the home. */
+  readonly shared: boolean;
   /** The other nodes, and what they last said of the keyspace. */
   readonly peers: () => readonly PeerCopy[];
   readonly clock: Clock;
@@ -26,7 +28,7 @@ export class DonorSearch {
     this.#openedMs = ports.clock.monotonicMs();
   }
 
-  /** Looks from now on; `history`: the home's, as it said itself just now. Each call of the result looks anew. */
+  /** Looks from now on; `history`: that of whoever sequences, as it said itself just now. Each call of the result looks anew. */
   begin(history?: KeyspaceId): () => DonorCandidate[] {
     const sinceMs = this.#ports.clock.monotonicMs();
     return () => this.#find(sinceMs, history);
@@ -38,15 +40,16 @@ export class DonorSearch {
   }
 
   #find(sinceMs: number, begunFor: KeyspaceId | undefined): DonorCandidate[] {
-    const { peers, clock, region, home } = this.#ports;
+    const { peers, clock, region, home, shared } = this.#ports;
     const copies = peers();
     const nowMs = clock.monotonicMs();
     const areAllHeard = copies.every(({ said }) => said !== undefined);
     if (!areAllHeard && nowMs - this.#openedMs < gatherMsMax) return [];
     const isEarly = nowMs - sinceMs < gossipMsMax;
-    const ofHome = historyOf(copies.find(({ node }) => node === home)?.said);
-    if (isEarly && begunFor === undefined && ofHome === undefined) return [];
-    const history = isEarly && begunFor !== undefined ? begunFor : historyThatCounts(copies, home);
-    return donorsAmong(copies, history ?? begunFor, { region, home });
+    const authority = shared ? copies.find(isSequencing)?.node : home;
+    const told = historyOf(copies.find(({ node }) => node === authority)?.said);
+    if (isEarly && begunFor === undefined && told === undefined) return [];
+    const history = isEarly && begunFor !== undefined ? begunFor : historyThatCounts(copies, authority);
+    return donorsAmong(copies, history ?? begunFor, { region, home: authority ?? home });
   }
 }

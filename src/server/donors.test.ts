@@ -18,7 +18,7 @@ function peer(node: string, given: Peer = {}): PeerCopy {
   const uuid = 'uuid' in given ? given.uuid : history;
   const keyspaceId = uuid === undefined ? Buffer.alloc(0) : uuidToBytes(uuid);
   const check = { checkMark: '', checkPosition: 0, checkHash: Buffer.alloc(0) };
-  const place = { position: 7, seqno, hash: Buffer.alloc(32), epoch: 1, seenPosition: 7 };
+  const place = { position: 7, seqno, hash: Buffer.alloc(32), epoch: 1, seenPosition: 7, restorable: false };
   const said = { name: 'default', keyspaceId, state, sequencing: false, detail: '', ...place, ...check };
   return { node: nodeId(node), region, reachable, roundTripMs, said };
 }

@@ -37,21 +37,34 @@ export function donorsAmong(
 export function donorAt(peers: readonly PeerCopy[], chosen: DonorCandidate): DonorCandidate[] {
   const { node, keyspaceId, position } = chosen;
   return peers
-    .filter((peer) => peer.node === node && isServing(peer))
+    .filter((peer) => peer.node === node && (isServing(peer) || isRestorable(peer)))
     .filter(({ said }) => historyOf(said) === keyspaceId && said!.position >= position)
     .map(({ said }) => ({ node, keyspaceId, position: said!.position }));
 }
 
-/** The home's, as it last said; else the newest of those that are served: its seqnos are above those of what it replaced. */
-export function historyThatCounts(peers: readonly PeerCopy[], home: NodeId): KeyspaceId | undefined {
-  const ofHome = historyOf(peers.find(({ node }) => node === home)?.said);
-  if (ofHome !== undefined) return ofHome;
+/** The node's whose word on the history counts, as it last said; else the newest of those that are served: its seqnos are above those of what it replaced. */
+export function historyThatCounts(
+  peers: readonly PeerCopy[],
+  authority: NodeId | undefined,
+): KeyspaceId | undefined {
+  const told = historyOf(peers.find(({ node }) => node === authority)?.said);
+  if (told !== undefined) return told;
   const serving = peers.filter(isServing).sort((a, b) => b.said!.seqno - a.said!.seqno);
   return historyOf(serving[0]?.said);
 }
 
 function isServing({ reachable, said }: PeerCopy): boolean {
   return reachable && (said?.state === 'synced' || said?.state === 'catching-up');
+}
+
+/** Whether it says that it sequences the keyspace. */
+export function isSequencing({ reachable, said }: PeerCopy): boolean {
+  return reachable && said?.sequencing === true;
+}
+
+/** Whether a log that nodes share could be restored from its copy. */
+export function isRestorable({ reachable, said }: PeerCopy): boolean {
+  return reachable && said?.restorable === true;
 }
 
 export function historyOf(said: PeerCopy['said']): KeyspaceId | undefined {

@@ -40,7 +40,7 @@ function toldBy(fingerprint: Buffer) {
   const keyspace: GossipStatus['keyspaces'][number] = {
     ...{ name: 'default', keyspaceId: uuidToBytes(keyspaceId), state: 'synced', detail: '' },
     ...{ position: 7, seqno: 5, hash: Buffer.alloc(32), epoch: 1, sequencing: false, seenPosition: 7 },
-    ...{ checkMark: 'm', checkPosition: 6, checkHash: Buffer.alloc(32, 1) },
+    ...{ checkMark: 'm', checkPosition: 6, checkHash: Buffer.alloc(32, 1), restorable: false },
   };
   const said = { type: 'status', node: 'east', region: 'east', wallMs: 0, ping: 1 } as const;
   atEast.send(encodeGossipMessage({ ...said, limitsFingerprint: fingerprint, keyspaces: [keyspace] }));

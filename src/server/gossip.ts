@@ -226,5 +226,6 @@ export function statusOf({ service, node, held, seen }: KeyspaceHost): GossipSta
     checkPosition: check?.position ?? 0,
     checkHash: Buffer.from(check?.hash ?? '', 'hex'),
     seenPosition: Math.max(0, seen.tail.position),
+    restorable: node?.restorable ?? false,
   };
 }

@@ -29,6 +29,15 @@ interface JoinOrder {
   readonly history?: KeyspaceId;
 }
 
+type Change = 'joining' | 'opening' | 'a recovery';
+
+export interface RecoverySteps {
+  /** Makes a new history of a copy that is closed; resolves with it closed again. */
+  readonly begin: (open: OpenDatabase) => Promise<Head>;
+  /** The copy with the new history is the current one, and not open yet. */
+  readonly inPlace?: ((head: Head) => Promise<void>) | undefined;
+}
+
 const openAgainMs = 1000;
 
 /**
@@ -45,7 +54,9 @@ export class KeyspaceHost {
   #absence: Pick<Absence, 'state' | 'detail'> = { state: 'joining', detail: 'the node starts' };
   #joining: KeyspaceJoining | undefined;
   /** A change that is under way, and what it is for people. */
-  #change: { readonly what: string; readonly done: Promise<void> } | undefined;
+  #change: { readonly what: Change; readonly done: Promise<void> } | undefined;
+  /** A recovery waits for a join to end. */
+  #joinGivesWay = false;
   /** A copy that was being brought in when the node stopped. */
   #unfinished: JoinOrder | undefined;
   #cancelOpening: Cancel = () => {};
@@ -71,7 +82,9 @@ export class KeyspaceHost {
     this.#options = options;
     this.name = options.keyspace.name;
     const { region, keyspace, peers, runtime } = options;
-    this.#search = new DonorSearch({ region, home: keyspace.homeNode, peers, clock: runtime.clock });
+    const { homeNode: home, sharedLog } = keyspace;
+    const shared = sharedLog !== undefined;
+    this.#search = new DonorSearch({ region, home, shared, peers, clock: runtime.clock });
     this.#absent = this.#newAbsent(undefined);
   }
 
@@ -90,11 +103,26 @@ export class KeyspaceHost {
     return sharedLog === undefined && homeNode === this.#options.self;
   }
 
+  /** Whether the keyspace is recovered here. */
+  get recoversHere(): boolean {
+    const { self, keyspace } = this.#options;
+    return keyspace.homeNode === self && (this.isHome || keyspace.replaceable !== undefined);
+  }
+
   /** The copy that this node has; undefined when it has none, or none that can be read. */
   get held(): Head | undefined {
     if (this.#node === undefined) return this.#absent.held;
     const { head } = this.#node.store;
     return head.keyspaceId === undefined ? undefined : head;
+  }
+
+  /** Whether the log can be restored from it, in its own place. */
+  get isRestorable(): boolean {
+    const { state } = this.service.status();
+    if (this.held === undefined || state === 'damaged') return false;
+    if (state !== 'inconsistent') return true;
+    // What differs from a log that is replaced may be right all the same.
+    return this.#node?.restorable ?? this.#options.keyspace.sharedLog !== undefined;
   }
 
   get seen(): SeenLog {
@@ -152,6 +180,12 @@ export class KeyspaceHost {
     return this.#change === undefined ? undefined : `${this.#change.what} is under way`;
   }
 
+  /** The same for a recovery, which does not wait for a copy that is being brought in: perhaps nobody can give it. */
+  get busyBesideJoining(): string | undefined {
+    const isJoining = this.#change?.what === 'joining' && !this.#stopped && !this.#draining;
+    return isJoining ? undefined : this.busy;
+  }
+
   /** On the operator's word: this node's copy is set aside, and another taken. */
   rejoin(): Result<{ readonly setAside: undefined }> {
     const { busy } = this;
@@ -167,18 +201,20 @@ export class KeyspaceHost {
   }
 
   /**
-   * At the home, with no change under way: takes the copy of `source`, its own when that is undefined, and has `begin` make a
-   * new history of it before it takes the place of the present one. Rejects when that fails; the keyspace is then as it was.
+   * At the home, not busy beside joining: takes the copy of `source`, its own when that is undefined, and has `begin` make a
+   * new history of it before it takes the place of the present one. Rejects when that fails; the keyspace is then as it was,
+   * or, when `inPlace` failed, has the new history.
    */
-  async recover(
-    source: DonorCandidate | undefined,
-    begin: (open: OpenDatabase) => Promise<Head>,
-  ): Promise<Head> {
+  async recover(source: DonorCandidate | undefined, steps: RecoverySteps): Promise<Head> {
+    const { begin, inPlace } = steps;
+    const before = this.#change?.done;
     const recovered = new Promise<Head>((resolve, reject) => {
       this.#begin('a recovery', async () => {
         let { compare } = this.#options;
         try {
+          await this.#endJoin(before);
           const head = await this.#recover(source, begin);
+          await inPlace?.(head);
           await this.#options.keyspace.note?.renew(head);
           // The operator has said which nodes are lost: they are not waited for.
           compare = 'reachable';
@@ -190,6 +226,13 @@ export class KeyspaceHost {
       });
     });
     return recovered;
+  }
+
+  async #endJoin(join: Promise<void> | undefined): Promise<void> {
+    this.#joinGivesWay = true;
+    await this.#joining?.stop();
+    await join;
+    this.#joinGivesWay = false;
   }
 
   async #recover(
@@ -211,12 +254,15 @@ export class KeyspaceHost {
     return begun;
   }
 
-  #begin(what: string, work: () => Promise<void>): void {
+  #begin(what: Change, work: () => Promise<void>): void {
     const { logger } = this.#options.runtime;
     const done = work()
       .catch((error: unknown) => logger.error({ error }, `${what} failed`))
-      .finally(() => (this.#change = undefined));
-    this.#change = { what, done };
+      .finally(() => {
+        if (this.#change === change) this.#change = undefined;
+      });
+    const change = { what, done };
+    this.#change = change;
   }
 
   async #join(order: JoinOrder): Promise<void> {
@@ -262,7 +308,7 @@ export class KeyspaceHost {
     const joining = new KeyspaceJoining(ports);
     this.#joining = joining;
     // A stop that came while the store was being closed has found nothing to stop.
-    if (this.#stopped) await joining.stop();
+    if (this.#stopped || this.#joinGivesWay) await joining.stop();
     return joining.run();
   }
 

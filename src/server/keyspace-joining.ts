@@ -82,14 +82,16 @@ export class KeyspaceJoining {
   }
 
   #newJoiner(): SnapshotJoiner {
-    const { own, ordered, keyspace, self, place, donors, transport, runtime } = this.#ports;
+    const { own, ordered, prepare, keyspace, self, place, donors, transport, runtime } = this.#ports;
     const { keyspaceId } = own ?? {};
     const copy =
       own === undefined || keyspaceId === undefined
         ? undefined
         : { keyspaceId, position: own.position, hash: own.chainHash };
     const ports = { keyspace, self, place, donors, transport, runtime };
-    return new SnapshotJoiner({ ...ports, own: copy, mayReplaceDifferent: ordered });
+    // That would be noted in the copy, and a recovery that a crash cut off leaves the own one as it was.
+    const mayReplaceDifferent = ordered && prepare === undefined;
+    return new SnapshotJoiner({ ...ports, own: copy, mayReplaceDifferent });
   }
 
   async #joinOnce(): Promise<JoiningEnd | undefined> {

@@ -190,7 +190,7 @@ export class KeyspaceNode {
     return {
       by: 'entries',
       why,
-      donor: homeNode,
+      donor: this.#role.follower?.source ?? homeNode,
       phase: done ? 'done' : 'replaying',
       bytes,
       bytesTotal: undefined,
@@ -216,8 +216,16 @@ export class KeyspaceNode {
     return isFit ? this.store.halted : (detail ?? state);
   }
 
+  /** Whether a log that nodes share could be restored from this copy: it is whole and right, whatever the log holds now. */
+  get restorable(): boolean {
+    const { store, check } = this;
+    if (this.#options.sharedLog === undefined || this.#draining) return false;
+    return store.head.keyspaceId !== undefined && store.damage === undefined && check.wrong === undefined;
+  }
+
   /** Why others must not take this node's copy, or undefined. */
   whyNotGive(): string | undefined {
+    if (this.restorable) return undefined;
     const { state, detail } = this.#state();
     return state === 'synced' || state === 'catching-up' ? undefined : (detail ?? state);
   }

@@ -118,6 +118,7 @@ export class KeyspaceRole {
   onSequencer(isFirst: boolean, sequencer: string): void {
     const isOther = this.follower?.source !== sequencer;
     if (!isFirst || isOther) this.follower?.redial();
+    if (sequencer !== this.#ports.self) this.sequencer?.onOther();
   }
 
   /** This node's copy is wrong: its sequencer says no more of the log. Where another node can take the role, it shall. */

@@ -6,6 +6,7 @@ import { limits } from '../model/limits.js';
 import { addGrpcApi } from '../api/grpc/server.js';
 import { renewHttps } from '../api/rest/https.js';
 import { createHttpServer } from '../api/rest/server.js';
+import { ReplaceableEtcdLog } from '../ordering/etcd/replaceable-etcd-log.js';
 import { delay, every, type Logger, type Runtime } from '../runtime/runtime.js';
 import { packageVersion } from '../runtime/system/package-version.js';
 import { createSystemRuntime } from '../runtime/system/runtime.js';
@@ -140,7 +141,11 @@ function nodeKeyspace(
       return { ...placed, note: notes.get(name)! };
     case 'etcd':
       assert(etcd !== undefined, `${name} is ordered by an etcd that is not named`);
-      return { ...placed, sharedLog: () => etcd.logOf(name) };
+      return {
+        ...placed,
+        sharedLog: () => etcd.logOf(name),
+        replaceable: new ReplaceableEtcdLog(etcd.kv, etcd.prefixOf(name)),
+      };
     default:
       return assertNever(log);
   }

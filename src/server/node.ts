@@ -10,10 +10,12 @@ import {
 } from '../transport/messages.js';
 import type { PeerStream, PeerTransport } from '../transport/peer-transport.js';
 import { readMessages } from '../transport/read-messages.js';
+import type { PeerCopy } from './donors.js';
 import { Gossip, statusOf } from './gossip.js';
 import { HostAdmin } from './keyspace-admin.js';
 import { KeyspaceHost } from './keyspace-host.js';
 import type { KeyspaceNode } from './keyspace-node.js';
+import { LogReplacement } from './log-replacement.js';
 import type { NodeKeyspace } from './node-keyspace.js';
 import { KeyspaceRecovery } from './recovery.js';
 
@@ -89,16 +91,17 @@ export class MeridianNode implements NodeService {
       peers: () => this.#gossip.copies(name),
     });
     this.#hosts.set(name, host);
+    const peers = (): readonly PeerCopy[] => this.#gossip.copies(name);
+    const runtime = { ...this.#options.runtime, logger };
+    const { replaceable: log } = keyspace;
     const recovery = new KeyspaceRecovery({
-      self,
-      host,
-      peers: () => this.#gossip.copies(name),
+      ...{ self, host, peers, runtime },
+      log: log && new LogReplacement({ self, keyspace: name, log, peers, runtime }),
       note: keyspace.note,
       obstacle: () => this.#gossip.obstacle(),
       clockCompared: (node) => this.#gossip.clockCompared(node),
-      runtime: { ...this.#options.runtime, logger },
     });
-    this.#admins.set(name, new HostAdmin(host, recovery, () => this.#gossip.copies(name)));
+    this.#admins.set(name, new HostAdmin(host, recovery, peers));
   }
 
   get draining(): boolean {

@@ -1,4 +1,5 @@
 import { epoch as epochOf, seqno, type KeyspaceId, type NodeId } from '../model/ids.js';
+import type { FoundLog } from '../ordering/replaceable-log.js';
 import type { ReplacedHistory } from '../storage/store.js';
 import type { RecoveryCopy, RecoveryPlan } from '../transaction/service.js';
 
@@ -22,6 +23,8 @@ export interface RecoveryFacts {
   readonly noted:
     { readonly keyspaceId: string; readonly position: number; readonly seqno?: number } | undefined;
   readonly without: readonly string[];
+  /** A log that nodes share, or why it cannot be asked; undefined: the store of the home is the log. */
+  readonly log?: Pick<FoundLog, 'keyspaceId'> | string | undefined;
 }
 
 /** Which copy the log is restored from, and what that cannot prove. The source is the one that has come furthest. */
@@ -35,6 +38,7 @@ export function planOf(facts: RecoveryFacts): RecoveryPlan {
     unproven: source === undefined ? undefined : unprovenBehind(source, facts),
     warnings: [
       ...unasked(facts),
+      ...aboutLog(facts, source?.copy?.uuid),
       ...(source === undefined ? [nothingToTake] : warningsBeside(source, facts)),
     ],
   };
@@ -47,7 +51,7 @@ export function seqnoSeen({ nodes, noted }: RecoveryFacts): number {
 
 /** The histories that were found beside that of the source, which it is to take the place of too. */
 export function otherHistories(
-  { nodes, noted }: RecoveryFacts,
+  { nodes, noted, log }: RecoveryFacts,
   of: KeyspaceId | undefined,
 ): ReplacedHistory[] {
   const held = nodes.flatMap(({ copy }) =>
@@ -58,6 +62,9 @@ export function otherHistories(
     const { keyspaceId, position } = noted;
     found.push({ keyspaceId: keyspaceId as KeyspaceId, position, seqno: seqno(noted.seqno ?? 0) });
   }
+  const ofLog = typeof log === 'object' ? log.keyspaceId : undefined;
+  if (ofLog !== undefined && held.every(({ keyspaceId }) => keyspaceId !== ofLog))
+    found.push({ keyspaceId: ofLog, position: 0, seqno: seqno(0) });
   return found.filter(({ keyspaceId }) => keyspaceId !== of);
 }
 
@@ -110,6 +117,15 @@ function unasked({ nodes, without }: RecoveryFacts): string[] {
     );
 }
 
+function aboutLog({ log }: RecoveryFacts, of: KeyspaceId | undefined): string[] {
+  if (log === undefined) return [];
+  if (typeof log === 'string') return [log];
+  if (log.keyspaceId === undefined) return ['the log that the nodes share holds no history'];
+  return log.keyspaceId === of
+    ? []
+    : [`the log that the nodes share is of another history, ${log.keyspaceId}`];
+}
+
 function warningsBeside(source: KnownCopy, { nodes, noted }: RecoveryFacts): string[] {
   const asked = nodes.filter(({ copy }) => copy !== undefined);
   const isHeld = noted === undefined || asked.some(({ copy }) => copy!.uuid === noted.keyspaceId);
@@ -130,7 +146,7 @@ function besides(source: KnownCopy, asked: readonly KnownCopy[]): string[] {
       return [`${node} holds position ${copy.position}, and is ${copy.state}: its copy cannot be taken`];
     if (copy.position === position && hash !== source.hash)
       return [`${node} holds another entry at position ${position}: the history was forked`];
-    if (copy.state === 'inconsistent')
+    if (copy.state === 'inconsistent' && !isUsable)
       return [
         `${node} holds position ${copy.position}, and is inconsistent: what differs there is not restored`,
       ];

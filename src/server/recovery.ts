@@ -1,12 +1,14 @@
 import { nonceBytes } from '../model/entry.js';
 import { fail, succeed, type Result } from '../model/errors.js';
 import { mintKeyspaceId, seqno, type NodeId } from '../model/ids.js';
+import type { FoundLog } from '../ordering/replaceable-log.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { beginNewHistory } from '../storage/new-history.js';
 import type { RecoverOptions, Recovery, RecoveryCopy, RecoveryPlan } from '../transaction/service.js';
-import { historyOf, type PeerCopy } from './donors.js';
+import { historyOf, isRestorable, type PeerCopy } from './donors.js';
 import type { HeadNote } from './head-note.js';
 import type { KeyspaceHost } from './keyspace-host.js';
+import type { LogReplacement } from './log-replacement.js';
 import {
   missing,
   otherHistories,
@@ -21,6 +23,8 @@ export interface RecoveryPorts {
   readonly host: KeyspaceHost;
   readonly peers: () => readonly PeerCopy[];
   readonly note: HeadNote | undefined;
+  /** The log that nodes share; undefined: the store of the home is the log. */
+  readonly log: LogReplacement | undefined;
   /** Why this node's clock is too far from those of the peers that it reaches, or undefined. */
   readonly obstacle: () => string | undefined;
   /** Whether a node's clock has been compared with this one's. */
@@ -43,27 +47,34 @@ export class KeyspaceRecovery {
   async plan({ without }: RecoverOptions): Promise<Result<RecoveryPlan>> {
     const refusal = this.#notHere();
     return refusal === undefined
-      ? succeed(planOf(await this.#facts(without)))
+      ? succeed(planOf(await this.#facts(without, await this.#ports.log?.look())))
       : fail('OPERATION_REFUSED', refusal);
   }
 
   async recover({ without }: RecoverOptions): Promise<Result<Recovery>> {
-    const facts = await this.#facts(without);
+    const notHere = this.#notHere();
+    if (notHere !== undefined) return fail('OPERATION_REFUSED', notHere);
+    const found = await this.#ports.log?.look();
+    const unknown = typeof found === 'string' ? found : undefined;
+    const held = typeof found === 'object' ? await this.#ports.log?.whyHeld(found) : undefined;
+    const facts = await this.#facts(without, found);
     const plan = planOf(facts);
-    const refusal = this.#notHere() ?? this.#notNow(facts, plan);
+    const refusal = this.#notNow(facts, plan) ?? unknown ?? held;
     if (refusal !== undefined) return fail('OPERATION_REFUSED', refusal);
     // Nothing was awaited since the host was found idle.
-    return this.#recoverFrom(plan, facts);
+    return this.#recoverFrom(plan, facts, typeof found === 'object' ? found : undefined);
   }
 
   #notHere(): string | undefined {
-    return this.#ports.host.isHome ? undefined : 'this node is not the home of the keyspace';
+    return this.#ports.host.recoversHere ? undefined : 'this node is not the home of the keyspace';
   }
 
   #notNow(facts: RecoveryFacts, plan: RecoveryPlan): string | undefined {
-    const { host } = this.#ports;
-    if (host.busy !== undefined) return host.busy;
+    const { host, log } = this.#ports;
+    if (host.busyBesideJoining !== undefined) return host.busyBesideJoining;
     if (host.node?.sequencing === true) return 'the keyspace is healthy: its sequencer serves';
+    const served = log?.whyServed();
+    if (served !== undefined) return served;
     const unasked = missing(facts);
     if (unasked.length > 0) return `${unasked.join(', ')} cannot be asked; name those that are lost`;
     if (plan.source === undefined) return 'no node has a copy that can be taken';
@@ -75,8 +86,13 @@ export class KeyspaceRecovery {
       : `this node's clock and that of ${other.node} are not compared yet`;
   }
 
-  async #recoverFrom(plan: RecoveryPlan, facts: RecoveryFacts): Promise<Result<Recovery>> {
-    const { host, self, runtime } = this.#ports;
+  /** `found`: what a log that nodes share was before. */
+  async #recoverFrom(
+    plan: RecoveryPlan,
+    facts: RecoveryFacts,
+    found: FoundLog | undefined,
+  ): Promise<Result<Recovery>> {
+    const { host, self, runtime, log } = this.#ports;
     const copy = plan.copies.find(({ node }) => node === plan.source)!;
     const uuidBefore = copy.uuid!;
     const seqnoBase = seqno((Math.floor((seqnoSeen(facts) + seqnoMargin) / seqnoStep) + 1) * seqnoStep);
@@ -88,9 +104,10 @@ export class KeyspaceRecovery {
       plan.source === self ? undefined : { node: copy.node, keyspaceId: uuidBefore, position: copy.position };
     runtime.logger.warn({ ...plan, uuidBefore, uuid, seqnoBase }, 'the log is being recovered');
     try {
-      await host.recover(source, (open) =>
-        beginNewHistory(open, { ...beginning, seqnoBase, alsoReplaced }, runtime.logger),
-      );
+      await host.recover(source, {
+        begin: (open) => beginNewHistory(open, { ...beginning, seqnoBase, alsoReplaced }, runtime.logger),
+        inPlace: found && ((head) => log!.replace(found, head)),
+      });
     } catch (error) {
       runtime.logger.error({ error }, 'the log was not recovered');
       return fail('INTERNAL', `the log was not recovered: ${(error as Error).message}`, {
@@ -101,28 +118,28 @@ export class KeyspaceRecovery {
     return succeed({ ...plan, uuidBefore, uuid, seqnoBase });
   }
 
-  async #facts(without: readonly string[]): Promise<RecoveryFacts> {
+  async #facts(without: readonly string[], log: FoundLog | string | undefined): Promise<RecoveryFacts> {
     const { peers, note } = this.#ports;
-    return { nodes: [this.#own(), ...peers().map(knownOf)], noted: await note?.noted(), without };
+    return { noted: await note?.noted(), nodes: [this.#own(), ...peers().map(knownOf)], without, log };
   }
 
   #own(): KnownCopy {
     const { host, self } = this.#ports;
     const { state, uuid, position, applied, epoch } = host.service.status();
-    const isUsable = host.held !== undefined && state !== 'damaged' && state !== 'inconsistent';
     const copy: RecoveryCopy = { node: self, uuid, position, seqno: applied, epoch, state };
     const hash = host.held?.chainHash.toString('hex') ?? '';
-    return { node: self, copy, hash, seenPosition: host.seen.tail.position, isUsable };
+    return { node: self, copy, hash, seenPosition: host.seen.tail.position, isUsable: host.isRestorable };
   }
 }
 
-function knownOf({ node, reachable, said }: PeerCopy): KnownCopy {
+function knownOf(peer: PeerCopy): KnownCopy {
+  const { node, reachable, said } = peer;
   if (!reachable || said === undefined)
     return { node, copy: undefined, hash: '', seenPosition: 0, isUsable: false };
   const { state, position, epoch, seenPosition } = said;
   const uuid = historyOf(said);
   const held = uuid === undefined ? -1 : position;
   const copy: RecoveryCopy = { node, uuid, position: held, seqno: seqno(said.seqno), epoch, state };
-  const isUsable = state === 'synced' || state === 'catching-up';
+  const isUsable = state === 'synced' || state === 'catching-up' || isRestorable(peer);
   return { node, copy, hash: Buffer.from(said.hash).toString('hex'), seenPosition, isUsable };
 }

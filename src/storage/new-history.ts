@@ -59,6 +59,34 @@ export async function beginNewHistory(
   return reopened.verified.head;
 }
 
+/**
+ * The genesis of a store that is the beginning of a new history and holds nothing after it: the bytes whose hash its head
+ * carries, which the store itself does not keep.
+ */
+export function genesisOf(head: Head, keyspace: string): Buffer {
+  const { keyspaceId, position, seqno: seqnoBase } = head;
+  assert(keyspaceId !== undefined && position === 0, `the store has come to position ${position}`);
+  const genesis = encodeGenesis({ ...head, keyspaceId, keyspace, seqnoBase });
+  assert(entryHash(genesis).equals(head.chainHash), 'this history did not begin with a copy');
+  return genesis;
+}
+
+interface Genesis extends Pick<Head, 'epoch' | 'logTimeMs' | 'nonce'> {
+  readonly keyspaceId: KeyspaceId;
+  readonly keyspace: string;
+  readonly seqnoBase: Seqno;
+}
+
+function encodeGenesis({ epoch: at, logTimeMs, nonce, keyspaceId, keyspace, seqnoBase }: Genesis): Buffer {
+  return encodeEntry({
+    ...{ kind: 'genesis', epoch: at, position: logPosition(0), logTimeMs, nonce },
+    firstSeqno: seqno(seqnoBase + 1),
+    count: 0,
+    previousHash: zeroHash,
+    content: { kind: 'genesis', keyspaceId, keyspace },
+  });
+}
+
 function headOf({ keyspaceId, keyspace, seqnoBase, nonce, nowMs }: NewHistory, before: Head): Head {
   assert(before.keyspaceId !== undefined, 'a store without a history cannot begin another');
   assert(seqnoBase >= before.seqno, `seqno ${before.seqno} was given already, above ${seqnoBase}`);
@@ -66,14 +94,7 @@ function headOf({ keyspaceId, keyspace, seqnoBase, nonce, nowMs }: NewHistory, b
   // What the copy does not hold of the log before may have settled any older id: none is certified anew.
   const idFloorMs = Math.max(logTimeMs, before.idFloorMs);
   const at = { epoch: epoch(before.epoch + 1), position: logPosition(0), logTimeMs, nonce };
-  const genesis = encodeEntry({
-    ...at,
-    kind: 'genesis',
-    firstSeqno: seqno(seqnoBase + 1),
-    count: 0,
-    previousHash: zeroHash,
-    content: { kind: 'genesis', keyspaceId, keyspace },
-  });
+  const genesis = encodeGenesis({ ...at, keyspaceId, keyspace, seqnoBase });
   return { ...at, keyspaceId, seqno: seqnoBase, chainHash: entryHash(genesis), idFloorMs };
 }
 

@@ -11,13 +11,14 @@ import {
 import { defaultRetention, type Retention } from '../../src/model/retention.js';
 import { initHistory } from '../../src/ordering/embedded/init-history.js';
 import { EtcdKeys } from '../../src/ordering/etcd/etcd-keys.js';
-import { EtcdError } from '../../src/ordering/etcd/etcd-kv.js';
+import { EtcdError, type EtcdKv } from '../../src/ordering/etcd/etcd-kv.js';
 import { EtcdLog } from '../../src/ordering/etcd/etcd-log.js';
 import { initEtcdHistory } from '../../src/ordering/etcd/init-etcd-history.js';
+import { ReplaceableEtcdLog } from '../../src/ordering/etcd/replaceable-etcd-log.js';
 import { silentLogger, type Logger, type Runtime } from '../../src/runtime/runtime.js';
 import { createSystemRuntime } from '../../src/runtime/system/runtime.js';
 import type { KeyspaceNode } from '../../src/server/keyspace-node.js';
-import { MeridianNode } from '../../src/server/node.js';
+import { MeridianNode, type NodeKeyspace } from '../../src/server/node.js';
 import { openKeyspaceStore } from '../../src/storage/keyspace-store.js';
 import type { LocalKeyspace } from '../../src/transaction/keyspace-service.js';
 import type { KeyspaceAdmin, KeyspaceService } from '../../src/transaction/service.js';
@@ -63,8 +64,8 @@ export class InProcessCluster {
   readonly #names: readonly string[];
   readonly #places: Map<string, MemoryPlace>;
   readonly #nodes = new Map<string, MeridianNode>();
-  /** Under the log that nodes share. */
-  readonly etcd: EtcdModel;
+  /** Under the log that nodes share; another in its place is what they find from then on. */
+  etcd: EtcdModel;
   /** Nodes whose calls to etcd are lost, unexecuted. */
   readonly cutFromEtcd = new Set<string>();
 
@@ -139,7 +140,7 @@ export class InProcessCluster {
       keyspaces: [
         {
           ...{ name, home: this.#regionOf(this.home), homeNode: nodeId(this.home), place: this.place(node) },
-          ...(this.#options.shared === true ? { sharedLog: () => this.#sharedLog(node) } : {}),
+          ...(this.#options.shared === true ? this.#shared(node) : {}),
         },
       ],
       compare: this.#options.compare ?? 'reachable',
@@ -152,11 +153,28 @@ export class InProcessCluster {
     this.#nodes.set(node, meridian);
   }
 
-  #sharedLog(node: string): EtcdLog {
-    const kv = this.etcd.client((_, execute) =>
-      this.cutFromEtcd.has(node) ? Promise.reject(new EtcdError('unknown', 'cut off')) : execute(),
-    );
-    return new EtcdLog({ kv, prefix, self: nodeId(node), leaseMs, runtime: this.runtime });
+  #shared(node: string): Pick<NodeKeyspace, 'sharedLog' | 'replaceable'> {
+    const { runtime } = this;
+    const newKv = (): EtcdKv =>
+      this.etcd.client(async (call) => {
+        if (this.cutFromEtcd.has(node)) throw new EtcdError('unknown', 'cut off');
+        return this.etcd.execute(call);
+      });
+    return {
+      sharedLog: () => new EtcdLog({ kv: newKv(), prefix, self: nodeId(node), leaseMs, runtime }),
+      replaceable: new ReplaceableEtcdLog(newKv(), prefix),
+    };
+  }
+
+  /** Another etcd, with what this one holds now; nobody leads in it. */
+  async copyOfEtcd(): Promise<EtcdModel> {
+    const copy = new EtcdModel({ clock: this.runtime.clock });
+    const { leader } = new EtcdKeys(prefix);
+    for (const { key, value } of await this.etcd.client().range({ key: Buffer.of(0), end: Buffer.of(255) })) {
+      const success = key.equals(leader) ? [] : [{ put: { key, value } }];
+      await copy.client().txn({ compare: [], success, failure: [] });
+    }
+    return copy;
   }
 
   /** etcd as it was when the history began; whoever led leads no more. */

@@ -35,7 +35,8 @@ function encodeLeader(self: NodeId, nonce: Buffer): Buffer {
   return Buffer.from(JSON.stringify(value));
 }
 
-function holderOf(leader: EtcdKeyValue): string {
+/** The node that the leader key names. */
+export function holderOf(leader: EtcdKeyValue): string {
   try {
     return (JSON.parse(leader.value.toString()) as LeaderValue).node;
   } catch {
