@@ -1,6 +1,7 @@
 import { afterAll, expect, it } from 'vitest';
 import { logPosition } from '../../src/model/ids.js';
-import { EtcdKeyspace } from '../support/etcd-logs.js';
+import type { Fence } from '../../src/ordering/ordered-log.js';
+import { EtcdKeyspace, leaseMs } from '../support/etcd-logs.js';
 import { eventually } from '../support/eventually.js';
 import { RealEtcd } from '../support/real-etcd.js';
 import { set } from '../support/chain.js';
@@ -19,7 +20,9 @@ async function appendThrough(keyspace: EtcdKeyspace, disturb: () => Promise<void
   const log = keyspace.log('a');
   const acknowledged: Uint8Array[] = [];
   let isOver = false;
-  const disturbed = disturb().finally(() => (isOver = true));
+  const disturbed = eventually(() => acknowledged.length >= 5)
+    .then(disturb)
+    .finally(() => (isOver = true));
   for (let more = 20; more > 0; more -= isOver ? 1 : 0) {
     const fence = await eventually(() => led(log, nonceA), { withinMs: 20_000 });
     const chain = await eventually(() => chainAt(log, nonceA));
@@ -89,5 +92,30 @@ it('goes on over another endpoint, and finds one that was away again', async () 
   ).toHaveLength(1);
   several.close();
   one.close();
+  await keyspace.close();
+});
+
+it('keeps the role over another endpoint when a member stands still', async () => {
+  const keyspace = new EtcdKeyspace(kv);
+  await keyspace.begin(beginning);
+  const leader = await eventually(() => etcd.leader());
+  const [first, second] = [(leader + 1) % 3, (leader + 2) % 3];
+  const several = etcd.client([etcd.endpoints[first]!, etcd.endpoints[second]!]);
+  const log = keyspace.log('a', several);
+  const lost: string[] = [];
+  const answer = await log.lead(nonceA, (why) => lost.push(why));
+  const { fence } = answer as { fence: Fence };
+  const chain = await chainAt(log, nonceA);
+  etcd.signal(first, 'SIGSTOP');
+  const endMs = performance.now() + 2 * leaseMs;
+  try {
+    for (let i = 1; performance.now() < endMs; i++)
+      expect(await log.append(fence, logPosition(i), chain.transactions([set('x')]))).toBe('durable');
+  } finally {
+    etcd.signal(first, 'SIGCONT');
+  }
+  expect(lost).toEqual([]);
+  expect(await log.tail()).toEqual(chain.tail);
+  several.close();
   await keyspace.close();
 });

@@ -96,6 +96,11 @@ export class RealEtcd {
     member.process = child;
   }
 
+  /** Stopped, a member keeps its connections and says nothing. */
+  signal(i: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#members[i]!.process?.kill(signal);
+  }
+
   async kill(i: number): Promise<void> {
     const member = this.#members[i]!;
     const { process: child } = member;

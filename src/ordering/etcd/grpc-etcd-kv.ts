@@ -36,7 +36,8 @@ const deadlinesMs: Readonly<Record<EtcdMethod, number>> = {
   compact: 5000,
   grant: 2000,
   revoke: 1000,
-  keepAlive: 1000,
+  // Short enough that another endpoint is asked before a lease of 2 s has run out.
+  keepAlive: 700,
   // etcd hashes the password at a cost of its own.
   authenticate: 3000,
 };

@@ -24,7 +24,6 @@ const againAfterMs = 100;
 export class LeaseKeeper {
   readonly lease: string;
   readonly #options: LeaseKeeperOptions;
-  #asked = 0;
   #cancelNext: Cancel = () => {};
   #cancelEnd: Cancel = () => {};
   #endsAtMs: number;
@@ -75,7 +74,6 @@ export class LeaseKeeper {
   async #ask(): Promise<void> {
     const { kv, runtime } = this.#options;
     const sentAtMs = runtime.clock.monotonicMs();
-    const asked = ++this.#asked;
     // Also when this one stays without an answer.
     this.#askAfter(this.#periodMs);
     try {
@@ -87,7 +85,8 @@ export class LeaseKeeper {
     } catch (error) {
       if (!(error instanceof EtcdError)) throw error;
       runtime.logger.debug({ error }, 'a keep-alive was not answered');
-      if (this.isAlive() && asked === this.#asked) this.#askAfter(againAfterMs);
+      // Also when the next is under way: it may have gone the same way.
+      if (this.isAlive()) this.#askAfter(againAfterMs);
     }
   }
 
