@@ -2,13 +2,13 @@
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench bench-peers simulate build lint format clean
+.PHONY: help run demo test bench bench-peers bench-failover simulate build lint format clean
 
 # npm writes this file at the end of an installation, so it is older than the lock when the lock has changed.
 installed := node_modules/.package-lock.json
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 run: build ## three regions on this machine (WAN=1 adds the distances, LOG=etcd puts the log on three members of etcd)
 	@$(if $(filter etcd,$(LOG)),node scripts/install-etcd.mjs)
@@ -29,6 +29,10 @@ bench: build ## commits, reads, hot counters, transfers of a local cluster in un
 bench-peers: build ## the same beside etcd and MariaDB Galera, in turns (root; QUICK=1 for a short form; SECONDS, SCENARIO, DATA)
 	@scripts/install-peers.sh
 	@exec node dist/bench/main.js --peers $(if $(QUICK),--quick) $(bench_options)
+
+bench-failover: build ## how long commits stand still when the sequencer or etcd's leader dies, or hands over (RUNS, DATA)
+	@node scripts/install-etcd.mjs
+	@exec node dist/bench/failover/main.js $(if $(RUNS),--runs $(RUNS)) $(if $(DATA),--data $(DATA))
 
 simulate: $(installed) ## the simulation over many seeds: SEEDS (how many) from FROM (the first)
 	@SEEDS=$(or $(SEEDS),100) FROM=$(or $(FROM),1) exec node_modules/.bin/vitest run --project simulation test/simulation/seeds.test.ts
