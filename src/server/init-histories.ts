@@ -11,6 +11,7 @@ import { openKeyspaceStore } from '../storage/keyspace-store.js';
 import type { KeyspaceStore } from '../storage/store.js';
 import type { ClusterConfig, NodeConfig } from './config/config.js';
 import { HeadNote } from './head-note.js';
+import { holdLogKind } from './log-kind.js';
 import { openNodeEtcd, type NodeEtcd } from './node-etcd.js';
 import { notePath, placeOf } from './node-places.js';
 
@@ -39,6 +40,7 @@ export async function initHistories(options: InitOptions): Promise<InitialisedHi
   try {
     for (const { name, log } of keyspaces)
       if (etcd !== undefined && log === 'etcd') await asked(etcd, isBegunIn(etcd, name), 'Nothing was begun');
+    for (const keyspace of keyspaces) await holdLogKind(node, keyspace);
     const histories: InitialisedHistory[] = [];
     for (const keyspace of keyspaces)
       histories.push(
@@ -101,7 +103,7 @@ async function asked<T>({ endpoints }: NodeEtcd, answer: Promise<T>, andNow: str
   } catch (error) {
     if (!(error instanceof EtcdError)) throw error;
     // It says what gRPC said; the cause would say it again.
-     
+
     throw new Error(`etcd at ${endpoints} did not do what was asked. ${andNow}. ${error.message}`);
   }
 }

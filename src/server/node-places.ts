@@ -11,7 +11,16 @@ export function placeOf(
   keyspace: KeyspaceName,
   { clock }: Pick<Runtime, 'clock'>,
 ): StorePlace {
-  return directoryPlace(join(node.dataDirectory, keyspace), clock);
+  return directoryPlace(storePath(node, keyspace), clock);
+}
+
+export function storePath(node: NodeConfig, keyspace: KeyspaceName): string {
+  return join(node.dataDirectory, keyspace);
+}
+
+/** The file beside it that says what kind of log it follows. */
+export function logKindPath(node: NodeConfig, keyspace: KeyspaceName): string {
+  return join(node.dataDirectory, `${keyspace}.log-kind`);
 }
 
 /** The file beside it that says how far it had come. */

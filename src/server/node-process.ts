@@ -14,6 +14,7 @@ import { createGrpcPeerTransport } from '../transport/grpc/grpc-peer-transport.j
 import { formatAddress, httpUrl, type HttpAddress } from './config/address.js';
 import type { ClusterConfig, KeyspaceConfig, NodeConfig } from './config/config.js';
 import { HeadNote } from './head-note.js';
+import { holdLogKind } from './log-kind.js';
 import { openNodeEtcd, type NodeEtcd } from './node-etcd.js';
 import { notePath, placeOf } from './node-places.js';
 import { openNodeTls } from './node-tls.js';
@@ -43,6 +44,7 @@ export async function startNode({ cluster, node, logger }: StartOptions): Promis
   const runtime = createSystemRuntime(logger);
   const tls = await openNodeTls(node);
   await mkdir(node.dataDirectory, { recursive: true });
+  for (const keyspace of cluster.keyspaces) await holdLogKind(node, keyspace);
   const etcd = await openNodeEtcd({ cluster, node }, runtime);
   const notes = notesOf(cluster, node);
   const transport = createGrpcPeerTransport({
