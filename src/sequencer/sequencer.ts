@@ -110,10 +110,11 @@ export class Sequencer {
     this.#cancelRetry();
     const term = this.#term;
     this.#term = undefined;
-    this.#setState({ kind: 'waiting', why });
+    if (this.#isFixed) this.#setState({ kind: 'waiting', why });
+    else this.#state = { kind: 'waiting', why };
     term?.end(why, this.#isFixed ? 'refused' : 'left');
     await term?.idle();
-    if (term !== undefined) await this.#ports.log.resign(term.fence);
+    if (term !== undefined) await this.#leave(term, why);
     while (this.#running.size > 0) await Promise.all(this.#running);
     this.#cancelRetry();
     this.#streams.hangUp(why);
@@ -124,7 +125,7 @@ export class Sequencer {
     const term = this.#term;
     if (this.#isFixed || term === undefined || this.#state.kind !== 'serving') return;
     this.#ports.runtime.logger.info({ why }, 'the role is handed over');
-    this.#setState({ kind: 'waiting', why });
+    this.#state = { kind: 'waiting', why };
     term.end(why, 'left');
     this.#run(
       term.idle().then(async () => {
@@ -348,16 +349,17 @@ export class Sequencer {
     this.#ports.runtime.logger.warn({ why }, 'the role is lost');
     term.abandon(why);
     this.#setState({ kind: 'waiting', why });
+    this.#streams.hangUp(why);
     this.#run(this.#leave(term, why).then(() => this.#takeRoleAfter(retryLeadMs)));
   }
 
-  /** From here on another may lead, and this node follows. */
+  /** From here on another may lead, and this node follows. Nodes hear of it when the role is free: who asks first gets it. */
   async #leave(term: Term, why: string): Promise<void> {
     this.#term = undefined;
     this.#room = undefined;
-    this.#streams.hangUp(why);
     await term.applied();
     await this.#ports.log.resign(term.fence);
+    if (!this.#isFixed) this.#streams.hangUp(why);
     if (!this.#stopped) this.#ports.candidacy?.follow(why);
   }
 

@@ -36,8 +36,11 @@ const askEveryMs = 250;
 const firstAsksEveryMs = 100;
 /** For so long a node that has started waits to compare itself with every other. */
 const compareMs = 5000;
+/** A sequencer that was not heard of for so long, three heartbeats, is taken for lost. */
+const silentMsMax = 1500;
+const lookForSilenceMs = 250;
 const unfitMs = 500;
-const evictEveryMs = 60_000;
+const evictEveryMs = 30_000;
 const readBytes = 2 * limits.feedReadBytesMax;
 
 /** A node's part in a role that any node of the keyspace may take: when it stands, what it does when it has won or lost. */
@@ -63,12 +66,13 @@ export class Candidate implements Candidacy {
 
   async mayStand(): Promise<string | undefined> {
     const { link, whyUnfit, runtime } = this.#ports;
-    await Promise.race([link.whenNotServing(), this.#whenStopped]);
+    while (this.#isServed() && !this.#stopped)
+      await Promise.race([link.whenNotServing(), this.#pause(lookForSilenceMs)]);
     const sinceMs = runtime.clock.monotonicMs();
     const wasLost = link.status.lastHeardMs !== undefined;
     for (;;) {
       if (this.#stopped) return 'the node stops';
-      if (link.serving) return `${link.status.sequencer} sequences`;
+      if (this.#isServed()) return `${link.status.sequencer} sequences`;
       const why = whyUnfit() ?? this.#whyTooEarly();
       if (why !== undefined) {
         await this.#pause(Math.min(unfitMs, rankMs));
@@ -83,6 +87,12 @@ export class Candidate implements Candidacy {
     }
     this.#askedMs = runtime.clock.monotonicMs();
     return undefined;
+  }
+
+  /** A sequencer whose process hangs leaves its stream open; asking etcd for its role costs little and is safe. */
+  #isServed(): boolean {
+    const { serving, stalenessMs } = this.#ports.link;
+    return serving && (stalenessMs ?? 0) < silentMsMax;
   }
 
   #place(): number {
