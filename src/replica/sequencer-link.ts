@@ -54,7 +54,7 @@ export class SequencerLink {
   #serving = false;
   #whyNot: string | undefined;
   #lastHeardMs: number | undefined;
-  #onNotServing: (() => void)[] = [];
+  #onLost: () => void = () => {};
   #outbox: Submission[] = [];
   #sendIsDue = false;
   #tailRequest = 0;
@@ -71,10 +71,9 @@ export class SequencerLink {
     this.#listener = listener;
   }
 
-  /** Resolves when no sequencer serves this node; at once when none does. */
-  whenNotServing(): Promise<void> {
-    if (!this.#serving) return Promise.resolve();
-    return new Promise((resolve) => this.#onNotServing.push(resolve));
+  /** One listener, called whenever no sequencer serves this node any more. */
+  set onLost(listener: () => void) {
+    this.#onLost = listener;
   }
 
   get status(): LinkStatus {
@@ -221,12 +220,11 @@ export class SequencerLink {
     const ends = !serving && this.#serving;
     this.#serving = serving;
     this.#whyNot = serving ? undefined : whyNot;
-    if (!serving) {
-      this.#failTails();
-      for (const tell of this.#onNotServing.splice(0)) tell();
-    }
+    if (!serving) this.#failTails();
     if (begins) this.#listener.onServing();
-    if (ends) this.#listener.onNotServing();
+    if (!ends) return;
+    this.#listener.onNotServing();
+    this.#onLost();
   }
 
   #answerTail(request: number, tail: Tail | undefined): void {

@@ -5,7 +5,7 @@ import { noHistory } from '../ordering/genesis.js';
 import type { LogTail, OrderedLog } from '../ordering/ordered-log.js';
 import type { Follower } from '../replica/follower.js';
 import type { SequencerLink } from '../replica/sequencer-link.js';
-import { delay, type Runtime } from '../runtime/runtime.js';
+import type { Runtime } from '../runtime/runtime.js';
 import type { Candidacy } from '../sequencer/candidacy.js';
 import { EntriesDoNotFollow, type KeyspaceStore } from '../storage/store.js';
 import type { PeerTransport } from '../transport/peer-transport.js';
@@ -51,23 +51,22 @@ export class Candidate implements Candidacy {
   readonly #evictAgainMs = new Map<NodeId, number>();
   #askedMs = -Infinity;
   #stopped = false;
-  #onStop: () => void = () => {};
-  readonly #whenStopped = new Promise<void>((resolve) => (this.#onStop = resolve));
+  #endPause: () => void = () => {};
 
   constructor(ports: CandidatePorts) {
     this.#ports = ports;
     this.#startedMs = ports.runtime.clock.monotonicMs();
+    ports.link.onLost = () => this.#endPause();
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#onStop();
+    this.#endPause();
   }
 
   async mayStand(): Promise<string | undefined> {
     const { link, whyUnfit, runtime } = this.#ports;
-    while (this.#isServed() && !this.#stopped)
-      await Promise.race([link.whenNotServing(), this.#pause(lookForSilenceMs)]);
+    while (this.#isServed() && !this.#stopped) await this.#pause(lookForSilenceMs);
     const sinceMs = runtime.clock.monotonicMs();
     const wasLost = link.status.lastHeardMs !== undefined;
     for (;;) {
@@ -212,8 +211,15 @@ export class Candidate implements Candidacy {
       : undefined;
   }
 
-  #pause(ms: number): Promise<unknown> {
-    return Promise.race([delay(this.#ports.runtime.timers, ms), this.#whenStopped]);
+  /** Ends early when the sequencer is lost, and when this node stops. */
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#ports.runtime.timers.after(ms, resolve);
+      this.#endPause = () => {
+        cancel();
+        resolve();
+      };
+    });
   }
 }
 
