@@ -1,7 +1,7 @@
 import { afterAll, expect, it } from 'vitest';
 import { logPosition } from '../../src/model/ids.js';
 import type { Fence } from '../../src/ordering/ordered-log.js';
-import { EtcdKeyspace, leaseMs } from '../support/etcd-logs.js';
+import { EtcdKeyspace } from '../support/etcd-logs.js';
 import { eventually } from '../support/eventually.js';
 import { RealEtcd } from '../support/real-etcd.js';
 import { set } from '../support/chain.js';
@@ -95,8 +95,10 @@ it('goes on over another endpoint, and finds one that was away again', async () 
   await keyspace.close();
 });
 
+const leaseMs = 3000;
+
 it('keeps the role over another endpoint when a member stands still', async () => {
-  const keyspace = new EtcdKeyspace(kv);
+  const keyspace = new EtcdKeyspace(kv, leaseMs);
   await keyspace.begin(beginning);
   const leader = await eventually(() => etcd.leader());
   const [first, second] = [(leader + 1) % 3, (leader + 2) % 3];

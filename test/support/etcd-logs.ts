@@ -8,19 +8,21 @@ import type { Beginning } from '../../src/ordering/genesis.js';
 import { silentLogger, type Runtime } from '../../src/runtime/runtime.js';
 import { createSystemRuntime } from '../../src/runtime/system/runtime.js';
 
-export const leaseMs = 2000;
+/** Long enough for a busy machine to keep it alive. */
+const leaseMsUsual = 5000;
 
 /** One keyspace in an etcd, under a prefix that is new to it. */
 export class EtcdKeyspace {
   readonly prefix = `/conformance/${randomUUID()}/`;
   readonly keys = new EtcdKeys(this.prefix);
   readonly kv: EtcdKv;
-  readonly #runtime: Runtime;
+  readonly #leaseMs: number;
+  readonly #runtime = createSystemRuntime(silentLogger);
   #logs: EtcdLog[] = [];
 
-  constructor(kv: EtcdKv, runtime: Runtime = createSystemRuntime(silentLogger)) {
+  constructor(kv: EtcdKv, leaseMs = leaseMsUsual) {
     this.kv = kv;
-    this.#runtime = runtime;
+    this.#leaseMs = leaseMs;
   }
 
   async begin(beginning: Beginning): Promise<void> {
@@ -30,6 +32,7 @@ export class EtcdKeyspace {
 
   /** A candidate's log, by default over the common client and with the common time. */
   log(name: string, kv: EtcdKv = this.kv, runtime: Runtime = this.#runtime): EtcdLog {
+    const leaseMs = this.#leaseMs;
     const log = new EtcdLog({ kv, prefix: this.prefix, self: nodeId(name), leaseMs, runtime });
     this.#logs.push(log);
     return log;
