@@ -48,8 +48,8 @@ export interface OrderedLog {
   resign(fence: Fence): Promise<void>;
   /**
    * Makes the entry durable at `position`, which must follow the tail. Repeats the same bytes until it knows:
-   * 'durable': it is in the log and will stay. 'deposed': another leads, this entry is not in the log under this fence and
-   * never will be. Rejects with LogClosed when the log was closed meanwhile (the outcome is then unknown), with the storage's
+   * 'durable': it is in the log and will stay. 'deposed': another leads, and this entry is not in the log and never will be
+   * (or it was, its answer was lost, and a successor has trimmed it: 'deposed' alone proves nothing to a client). Rejects with LogClosed when the log was closed meanwhile (the outcome is then unknown), with the storage's
    * own error when damage stops the log, with LogFull, and with a bug's error, nothing appended, when the entry does not follow.
    */
   append(fence: Fence, position: LogPosition, entry: Uint8Array): Promise<'durable' | 'deposed'>;
