@@ -23,8 +23,9 @@ test: $(installed) ## everything that must hold; STAGES="types unit" for a part
 # Options of both benchmarks; `node dist/bench/main.js --help` has more.
 bench_options = $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(DATA),--data $(DATA))
 
-bench: build ## commits, reads, hot counters, transfers of a local cluster in under 10 minutes (FULL=1 for all; SECONDS, SCENARIO, DATA)
-	@exec node dist/bench/main.js $(if $(FULL),--full) $(bench_options)
+bench: build ## commits, reads, hot counters, transfers of a local cluster in under 10 minutes (FULL=1, LOG=etcd; SECONDS, SCENARIO, DATA)
+	@$(if $(filter etcd,$(LOG)),node scripts/install-etcd.mjs)
+	@exec node dist/bench/main.js $(if $(FULL),--full) $(if $(filter etcd,$(LOG)),--with-etcd) $(bench_options)
 
 bench-peers: build ## the same beside etcd and MariaDB Galera, in turns (root; QUICK=1 for a short form; SECONDS, SCENARIO, DATA)
 	@scripts/install-peers.sh

@@ -16,6 +16,7 @@ import { isAlive } from './wan/emulator.js';
 
 interface Options {
   readonly peers?: boolean;
+  readonly withEtcd?: boolean;
   readonly full?: boolean;
   readonly quick?: boolean;
   readonly seconds?: number;
@@ -38,13 +39,14 @@ stdout.on('error', () => {});
 const program = new Command('bench')
   .description('Measures a cluster of its own; with --peers, beside etcd and MariaDB Galera.')
   .option('--peers', 'in network namespaces, beside etcd and Galera in turns (root)')
+  .option('--with-etcd', 'also a cluster whose log is on etcd (meridian-etcd); --peers has it')
   .option('--full', 'every point, 20 s each')
   .option('--quick', 'with --peers: the points that matter most, 5 s each')
   .option('--seconds <n>', 'measured per point', positive)
   .option('--warm-up <n>', 'seconds before each; 0: servers are not warmed up either', wholeNumber)
   .option('--rounds <n>', 'how often each point is measured', positive)
   .option('--scenario <names>', scenarios.map(({ name }) => name).join(', '), list)
-  .option('--protocol <names>', 'http, grpc, sdk, fastify, etcd, galera', list)
+  .option('--protocol <names>', 'http, grpc, sdk, meridian-etcd, fastify, etcd, galera', list)
   .addOption(new Option('--network <name>', 'only this one').choices(['lan', 'wan']))
   .option('--clients <counts>', 'only points of so many clients', (text) => list(text).map(positive))
   .option('--data <directory>', 'for the data of all stores, on a real disk', join(packageRoot, 'data/bench'))
@@ -129,12 +131,14 @@ function formOf({ peers, full, quick }: Options): Form {
 
 function plannedPoints(form: Form, options: Options): PlannedPoint[] {
   const peers: readonly Protocol[] = ['etcd', 'galera'];
+  const withEtcd = options.peers === true || options.withEtcd === true;
   return scenarios
     .filter(({ name }) => options.scenario?.includes(name) ?? true)
     .flatMap((scenario) => {
       const protocols = scenario.protocols.filter(
         (one) =>
-          (options.protocol?.includes(one) ?? true) && (options.peers === true || !peers.includes(one)),
+          (options.protocol?.includes(one) ?? (one !== 'meridian-etcd' || withEtcd)) &&
+          (options.peers === true || !peers.includes(one)),
       );
       return pointsOf(scenario, form).map((point) => ({ point, protocols }));
     })

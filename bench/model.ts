@@ -8,8 +8,11 @@ export type RegionName = (typeof regionNames)[number];
 /** Where clients are: at the home of `default` (us-east), in eu-west, in ap-south, or spread over all three. */
 export type Place = 'home' | 'near' | 'far' | 'all';
 
-/** How a store is spoken to; each is a module of load/stores/. `fastify` is the baseline of local reads, not a store. */
-export type Protocol = 'http' | 'grpc' | 'sdk' | 'fastify' | 'etcd' | 'galera';
+/**
+ * How a store is spoken to; each is a module of load/stores/. `meridian-etcd` is the SDK, to nodes whose log is on an etcd of
+ * one member per region. `fastify` is the baseline of local reads, not a store.
+ */
+export type Protocol = 'http' | 'grpc' | 'sdk' | 'meridian-etcd' | 'fastify' | 'etcd' | 'galera';
 
 /**
  * What a client does over and over:
@@ -73,4 +76,9 @@ export function clientsPerRegion({ place, clients }: Pick<Point, 'place' | 'clie
 /** The round trip from a region to the home of `default`, ms; 0 without WAN and at the home. */
 export function roundTripToHomeMs(network: Network, region: RegionName): number {
   return network === 'lan' ? 0 : wanRoundTripMs[0][regionNames.indexOf(region)]!;
+}
+
+/** From the home to the nearest other member of an etcd with one member per region: what a majority costs there, ms. */
+export function roundTripToMajorityMs(network: Network): number {
+  return network === 'lan' ? 0 : Math.min(...wanRoundTripMs[0].filter((ms) => ms > 0));
 }

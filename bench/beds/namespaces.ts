@@ -4,7 +4,7 @@ import type { Undo } from '../run/undo.js';
 import { startBaseline } from '../systems/baseline.js';
 import { startEtcd } from '../systems/etcd.js';
 import { startGalera } from '../systems/galera.js';
-import { startMeridian } from '../systems/meridian.js';
+import { startMeridian, startMeridianOnEtcd } from '../systems/meridian.js';
 import type { Bed, System } from '../systems/system.js';
 import { hostOf, startWanEmulator } from '../wan/emulator.js';
 
@@ -28,6 +28,8 @@ export async function layNamespaces(
     const meridian = await startMeridian(place('meridian'));
     for (const protocol of ofMeridian) systems[protocol] = meridian;
   }
+  if (protocols.includes('meridian-etcd'))
+    systems['meridian-etcd'] = await startMeridianOnEtcd(place('meridian-etcd'));
   if (protocols.includes('etcd')) systems.etcd = await startEtcd(place('etcd'));
   if (protocols.includes('galera')) systems.galera = await startGalera(place('galera'));
   if (protocols.includes('fastify'))

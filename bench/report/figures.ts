@@ -1,4 +1,4 @@
-import { roundTripToHomeMs, type Point, type Protocol } from '../model.js';
+import { roundTripToHomeMs, roundTripToMajorityMs, type Point, type Protocol } from '../model.js';
 import type { PointResult, RegionResult } from '../results.js';
 
 /** A figure that follows from measurements. */
@@ -89,6 +89,22 @@ function ratioGoal(
   return protocol === 'sdk' && peer === 'etcd' ? atLeast(3) : undefined;
 }
 
+/** A commit's median with the log on etcd, in what distances alone take: to the home, and from there to a majority of etcd. */
+function etcdCommits(results: readonly PointResult[]): Figure[] {
+  return results
+    .filter(
+      ({ protocol, scenario, network }) =>
+        [protocol, scenario, network].join() === 'meridian-etcd,commits,wan',
+    )
+    .filter(({ clients, place }) => clients === 1 && place !== 'all')
+    .map((result) => {
+      const { network, latencyMs, regions } = result;
+      const limitMs = roundTripToHomeMs(network, regions[0]!.region) + roundTripToMajorityMs(network);
+      const name = `${pointText(result)}: meridian-etcd, p50 ÷ the round trips' ${limitMs} ms`;
+      return { name, value: latencyMs.p50 / limitMs, goal: undefined, unit: 'ratio' };
+    });
+}
+
 /** What Meridian alone is to reach. */
 export function ownFigures(results: readonly PointResult[]): Figure[] {
   const figures: Figure[] = [];
@@ -119,7 +135,7 @@ export function ownFigures(results: readonly PointResult[]): Figure[] {
       if (protocol === 'sdk') add(name, rate, '/s', atLeast(9200));
     }
   }
-  return figures;
+  return [...figures, ...etcdCommits(results)];
 }
 
 function distinctPoints(results: readonly PointResult[]): Point[] {

@@ -91,7 +91,7 @@ async function fill(bed: Bed, protocols: readonly Protocol[], { onVersion }: Pla
     onVersion(protocol, system.version);
     if (protocol === 'fastify' || filled.has(system)) continue;
     filled.add(system);
-    const spoken = ofMeridian.includes(protocol) ? 'http' : protocol;
+    const spoken = ofMeridian.includes(protocol) || protocol === 'meridian-etcd' ? 'http' : protocol;
     for (const region of ['us-east', 'eu-west', 'ap-south'] as const) {
       const address = system.address(spoken, region);
       const load = await LoadProcess.start({

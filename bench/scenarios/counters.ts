@@ -7,7 +7,7 @@ export const hotSums: Scenario = {
   name: 'hot-sums',
   title: '10 hot counters with `sum`: additions that do not conflict',
   operation: 'sum',
-  protocols: ['http', 'grpc', 'sdk'],
+  protocols: ['http', 'grpc', 'sdk', 'meridian-etcd'],
   points: {
     short: at('wan', 'all', 192),
     full: [...at('lan', 'all', 12, 192), ...fewAndMany],

@@ -29,4 +29,4 @@ export function pointsOf({ name, operation, points }: Scenario, form: Form): Poi
   return points[form].map((where) => ({ scenario: name, operation, ...where }));
 }
 
-export const stores: readonly Protocol[] = ['http', 'grpc', 'sdk', 'etcd', 'galera'];
+export const stores: readonly Protocol[] = ['http', 'grpc', 'sdk', 'meridian-etcd', 'etcd', 'galera'];

@@ -8,19 +8,35 @@ import type { Place, System } from './system.js';
 
 const run = promisify(execFile);
 /** For round trips of 190 ms; without effect on throughput, so the same without WAN. */
-const [heartbeatMs, electionMs] = [200, 2000];
+const heartbeatMs = 200;
+export const electionMs = 2000;
 const readyMsMax = 30_000;
 const members = regionNames.map((_, i) => i + 1);
-const clientUrl = (n: number): string => `http://${hostOf(n)}:2379`;
-const peerUrl = (n: number): string => `http://${hostOf(n)}:2380`;
+
+/** In each region's namespace. */
+export interface EtcdPorts {
+  readonly client: number;
+  readonly peer: number;
+}
+
+const usualPorts: EtcdPorts = { client: 2379, peer: 2380 };
+
+export function clientUrl(n: number, { client }: EtcdPorts): string {
+  return `http://${hostOf(n)}:${client}`;
+}
+
+function peerUrl(n: number, { peer }: EtcdPorts): string {
+  return `http://${hostOf(n)}:${peer}`;
+}
 
 /** etcdctl at the n-th member; resolves to what it prints. */
 type Ctl = (n: number, ...args: readonly string[]) => Promise<string>;
 
 /** One etcd member per region; before every point the leader is moved to the first, where Meridian's home is. */
-export async function startEtcd({ directory, commandIn, undo }: Place): Promise<System> {
+export async function startEtcd(place: Place, ports: EtcdPorts = usualPorts): Promise<System> {
+  const { commandIn } = place;
   const ctl: Ctl = async (n, ...args) => {
-    const [program, ...rest] = [...commandIn(n), 'etcdctl', `--endpoints=${clientUrl(n)}`, ...args];
+    const [program, ...rest] = [...commandIn(n), 'etcdctl', `--endpoints=${clientUrl(n, ports)}`, ...args];
     return (await run(program!, rest, { env: { ...process.env, ETCDCTL_API: '3' } })).stdout;
   };
   const healthy = (n: number) => () =>
@@ -28,26 +44,26 @@ export async function startEtcd({ directory, commandIn, undo }: Place): Promise<
       () => true,
       () => false,
     );
-  const processes = members.map((n) => startMember(n, { directory, commandIn, undo }));
+  const processes = members.map((n) => startMember(n, place, ports));
   for (const [i, member] of processes.entries()) await member.until(healthy(i + 1), readyMsMax);
   const version = /version: (\S+)/.exec(await ctl(1, 'version'))?.[1] ?? 'unknown';
   return {
     version: `etcd ${version}`,
-    address: (_protocol, region) => `${hostOf(regionNames.indexOf(region) + 1)}:2379`,
+    address: (_protocol, region) => `${hostOf(regionNames.indexOf(region) + 1)}:${ports.client}`,
     pids: new Map(processes.map(({ pid }, i) => [`etcd ${regionNames[i]!}`, pid])),
     prepare: () => leadFromFirst(ctl),
   };
 }
 
-function startMember(n: number, { directory, commandIn, undo }: Place): ServerProcess {
+function startMember(n: number, { directory, commandIn, undo }: Place, ports: EtcdPorts): ServerProcess {
   const flags = {
     name: `n${n}`,
     'data-dir': join(directory, `n${n}`),
-    'listen-client-urls': clientUrl(n),
-    'advertise-client-urls': clientUrl(n),
-    'listen-peer-urls': peerUrl(n),
-    'initial-advertise-peer-urls': peerUrl(n),
-    'initial-cluster': members.map((one) => `n${one}=${peerUrl(one)}`).join(','),
+    'listen-client-urls': clientUrl(n, ports),
+    'advertise-client-urls': clientUrl(n, ports),
+    'listen-peer-urls': peerUrl(n, ports),
+    'initial-advertise-peer-urls': peerUrl(n, ports),
+    'initial-cluster': members.map((one) => `n${one}=${peerUrl(one, ports)}`).join(','),
     'initial-cluster-state': 'new',
     'heartbeat-interval': heartbeatMs,
     'election-timeout': electionMs,

@@ -10,6 +10,7 @@ export async function openStore({ protocol, address }: OpenOrder): Promise<Store
     case 'grpc':
       return (await import('./grpc.js')).openGrpcStore(address);
     case 'sdk':
+    case 'meridian-etcd':
       return (await import('./sdk.js')).openSdkStore(address);
     case 'etcd':
       return (await import('./etcd.js')).openEtcdStore(address);
