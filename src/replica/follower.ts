@@ -105,9 +105,11 @@ export class Follower {
 
   /** Leaves the present stream for a new one: the source has begun anew or is another, and the old stream may be silent for long. */
   redial(): void {
+    if (this.#stopped || this.#paused) return;
     this.#redialMs = redialMsMin;
-    if (this.#stream !== undefined) return this.#stream.close('the source has begun anew');
-    this.#redialLater();
+    this.#cancelRedial();
+    this.#abandonStream('the source has begun anew');
+    void this.#idle.then(() => this.#dial());
   }
 
   /** Of the node that is followed, or was last. */
@@ -119,7 +121,7 @@ export class Follower {
   async pause(): Promise<void> {
     this.#paused = true;
     this.#cancelRedial();
-    this.#abandonStream();
+    this.#abandonStream('this node takes the role');
     await this.#idle;
   }
 
@@ -272,7 +274,7 @@ export class Follower {
       await store.apply(group);
       return true;
     } catch (error) {
-      this.#abandonStream();
+      this.#abandonStream('entries were not applied');
       runtime.logger.error({ error }, 'entries were not applied');
       if (error instanceof ApplyFailed) await this.#recover();
       else this.#inconsistent((error as Error).message);
@@ -281,12 +283,12 @@ export class Follower {
   }
 
   /** What it has sent and still sends may not follow what the store then holds: the next stream begins from that. */
-  #abandonStream(): void {
+  #abandonStream(why: string): void {
     const stream = this.#stream;
     this.#stream = undefined;
     this.#queue = [];
     this.#queueBytes = 0;
-    stream?.close('entries were not applied');
+    stream?.close(why);
   }
 
   async #recover(): Promise<void> {
