@@ -35,13 +35,20 @@ async function oneCommitEach(world: World): Promise<string[][]> {
   );
 }
 
-it('brings commits from every region to one state of each keyspace in every region', async () => {
-  const world = new World(1);
-  let hashes: string[][] = [];
-  await world.run(async () => {
-    hashes = await oneCommitEach(world);
-  });
-  world.end();
-  expect(hashes).toHaveLength(3);
-  for (const ofNodes of hashes) expect(new Set(ofNodes).size).toBe(1);
-});
+it.each([
+  ['at their homes', false],
+  ['in etcd, some of them', true],
+])(
+  'brings commits from every region to one state of each keyspace in every region, with logs %s',
+  async (_, wantsEtcd) => {
+    const world = new World(1, { wantsEtcd });
+    expect(world.shared.size > 0).toBe(wantsEtcd);
+    let hashes: string[][] = [];
+    await world.run(async () => {
+      hashes = await oneCommitEach(world);
+    });
+    world.end();
+    expect(hashes).toHaveLength(3);
+    for (const ofNodes of hashes) expect(new Set(ofNodes).size).toBe(1);
+  },
+);

@@ -11,7 +11,7 @@ import { Workload } from './workload/workload.js';
 import type { Counts } from './world/counts.js';
 import { Faults } from './world/faults.js';
 import { SeededRandom } from './world/seeded-random.js';
-import type { WrapPlace } from './world/sim-node.js';
+import type { Wraps } from './world/wraps.js';
 import { steer } from './world/steering.js';
 import { keyspaceNames, Stuck, World } from './world/world.js';
 
@@ -42,9 +42,9 @@ export interface SeedReport {
 }
 
 /** One world, from its beginning to the checks. */
-export async function runSeed(seed: number, wrapPlace?: WrapPlace): Promise<SeedReport> {
+export async function runSeed(seed: number, wraps?: Wraps): Promise<SeedReport> {
   const unsteer = steer(new SeededRandom(`seed ${seed}/limits`));
-  const world = new World(seed, wrapPlace);
+  const world = new World(seed, { wraps, wantsEtcd: process.env['LOG'] === 'etcd' });
   const history = new History(world.counts);
   const places = new Places();
   const problems: string[] = [];
@@ -136,7 +136,7 @@ function equalEverywhere(world: World): () => boolean {
     if (waiting.length > 0 && world.time.nowMs >= atMs) {
       atMs = world.time.nowMs + 4000;
       for (const name of waiting) {
-        const asking = world.homeOf(name).running?.admin(name)?.check();
+        const asking = world.sequencerOf(name)?.running?.admin(name)?.check();
         void asking?.then((answer) => answer.ok && asked.set(name, answer.value.position));
       }
     }
@@ -155,8 +155,8 @@ function pending(world: World): number {
 function allShown(world: World, { watched }: History): boolean {
   return watched.every(({ keyspace, position, isOver }) => {
     if (isOver) return true;
-    const head = world.homeOf(keyspace).running?.keyspaceNode(keyspace)?.store.head;
-    return head !== undefined && position >= head.seqno;
+    const heads = world.nodes.map(({ running }) => running?.keyspaceNode(keyspace)?.store.head.seqno);
+    return heads.every((seqno) => seqno !== undefined && position >= seqno);
   });
 }
 

@@ -85,6 +85,23 @@ export class FaultyDisk {
     else this.#durable.set(key.toString('latin1'), value);
   }
 
+  /** What a loss of power would leave for sure. */
+  backup(): ReadonlyMap<string, Buffer> {
+    return new Map(this.#durable);
+  }
+
+  /** A record that a loss of power would leave for sure. */
+  durable(key: Buffer): Buffer | undefined {
+    return this.#durable.get(key.toString('latin1'));
+  }
+
+  /** Puts an older state in the place of everything; seen at the next open. */
+  restore(backup: ReadonlyMap<string, Buffer>): void {
+    this.#unsynced = [];
+    this.#durable.clear();
+    for (const [name, value] of backup) this.#durable.set(name, value);
+  }
+
   read(key: Buffer): Buffer | undefined {
     return this.#contents().get(key.toString('latin1'));
   }

@@ -5,11 +5,15 @@ import type { Counts } from '../world/counts.js';
 import type { SimNode } from '../world/sim-node.js';
 import { keyspaceNames, type World } from '../world/world.js';
 
+/** What is appended between two looks at a shared log's size. */
+const sharedSlackBytes = 150_000;
+
 /** Until a store that has grown, or whose disk was full, is trimmed again. */
 const trimMsMax = 12_000;
 
-/** In the reason for a snapshot: what comes next is not kept any more. */
+/** In the reason for a snapshot: what comes next is not kept any more, by the source or in etcd. */
 const isTooLate = /keeps it no longer/;
+const isTrimmedInEtcd = /the log no longer keeps/;
 
 interface Logged {
   readonly joiner: string;
@@ -33,6 +37,7 @@ export class Copies {
 
   #onLog(counts: Counts, { joiner, message, fields }: Logged): void {
     if (message === 'this node takes a snapshot') {
+      if (isTrimmedInEtcd.test(String(fields['why']))) counts.add('candidates that found the log trimmed');
       if (Number(fields['position'] ?? -1) >= 0 && isTooLate.test(String(fields['why'])))
         counts.add('lagging beyond retention');
     } else if (message === 'taking a copy') {
@@ -45,8 +50,20 @@ export class Copies {
     } else if (message === 'the copy is whole, verified and up to date') this.#donors.delete(joiner);
   }
 
-  /** Looks at every node now. Returns what must not be. */
+  /** Looks at every node now, and at etcd. Returns what must not be. */
   note(world: World): string[] {
+    return [...this.#sharedKeep(world), ...this.#nodesNote(world)];
+  }
+
+  #sharedKeep({ shared, etcd, upkeep }: World): string[] {
+    const bytesMax = Math.min(limits.sharedLogBytesMax, upkeep.retention.entriesBytesMax) + sharedSlackBytes;
+    return [...shared].flatMap((keyspace) => {
+      const bytes = etcd!.logs.keptBytesOf(keyspace);
+      return bytes > bytesMax ? [`etcd keeps ${bytes} bytes of ${keyspace}, more than ${bytesMax}`] : [];
+    });
+  }
+
+  #nodesNote(world: World): string[] {
     return world.nodes.flatMap((node) =>
       keyspaceNames.flatMap((keyspace) => {
         const status = node.running?.keyspace(keyspace)?.status();

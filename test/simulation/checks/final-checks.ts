@@ -21,9 +21,13 @@ export async function finalChecks(world: World, history: History, places: Places
   for (const keyspace of keyspaceNames) {
     const nodes = world.nodes.flatMap((node) => node.running?.keyspaceNode(keyspace) ?? []);
     if (nodes.length < world.nodes.length) problems.push(`${keyspace}: not every node serves it`);
-    const home = world.homeOf(keyspace).running?.keyspaceNode(keyspace);
+    const isShared = world.shared.has(keyspace);
+    const home = isShared ? nodes[0] : world.homeOf(keyspace).running?.keyspaceNode(keyspace);
     if (home === undefined) continue;
-    const log = await replay(home, world.logs.of(keyspace));
+    const written = world.logs.of(keyspace);
+    const log = await replay(home, written);
+    if (isShared && written.newest !== log.newest)
+      problems.push(`${keyspace}: the log in etcd ends at ${written.newest}, the nodes at ${log.newest}`);
     history.count('tombstones', log.tombstones.size);
     history.count('epoch changes', log.epoch - 1);
     history.count('commits', log.tail);
@@ -58,7 +62,7 @@ export async function finalChecks(world: World, history: History, places: Places
   return problems;
 }
 
-/** The log as its home has written it, which may keep the newest of it alone. */
+/** The log as it was written, by its home or into etcd, whatever of it is still kept. */
 async function replay({ store }: KeyspaceNode, written: WrittenLog): Promise<ReplayedLog> {
   const log = new ReplayedLog();
   for (let position = 0; position <= store.head.position; position++) log.add(written.at(position));

@@ -69,6 +69,11 @@ export class ReplayedLog {
       .filter((entry): entry is { key: Key; seen: Seen } => entry.seen !== undefined);
   }
 
+  /** Of its last entry; −1: it is empty. */
+  get newest(): number {
+    return this.#last?.position ?? -1;
+  }
+
   get tail(): number {
     return this.transactions.length;
   }
@@ -83,6 +88,8 @@ export class ReplayedLog {
     if (entry.logTimeMs < last.logTimeMs) problem('log time goes back');
     if (entry.firstSeqno !== this.tail + 1) problem(`seqno ${this.tail + 1} was expected`);
     const epoch = last.epoch + (entry.kind === 'barrier' ? 1 : 0);
+    if (entry.kind !== 'barrier' && last.kind !== 'genesis' && !entry.nonce.equals(last.nonce))
+      problem('another writer within an epoch');
     if (entry.epoch !== epoch) problem(`epoch ${epoch} was expected, not ${entry.epoch}`);
   }
 

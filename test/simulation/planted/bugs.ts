@@ -12,7 +12,7 @@ import { LocalKeyspace } from '../../../src/transaction/keyspace-service.js';
 import { PendingCommits } from '../../../src/transaction/pending-commits.js';
 import { WriteBuffer } from '../../../src/transaction/write-buffer.js';
 import { withoutSync } from '../../support/faulty-database.js';
-import type { WrapPlace } from '../world/sim-node.js';
+import type { WrapPlace, Wraps } from '../world/wraps.js';
 import {
   believingAnyAbort,
   feedsGoingOnAt,
@@ -40,6 +40,14 @@ import {
   servingUnverifiedCopies,
   trimmingNothing,
 } from './copies.js';
+import {
+  comparingNot,
+  sayingDurableAtOnce,
+  takingAnySlotForOurs,
+  takingSilenceForDurable,
+  tellingTheTailFromMemory,
+  trimmingWhatNobodyHolds,
+} from './etcd.js';
 import { doomingAtCommit, judgingIdsByTheClock, withoutOrderInTheIndex } from './judging.js';
 import { divert, followingAnything } from './modules.js';
 
@@ -47,14 +55,18 @@ import { divert, followingAnything } from './modules.js';
 export interface PlantedBug {
   readonly name: string;
   readonly caughtAs: RegExp;
-  /** Plants it for the worlds to come, until mocks are restored. What it returns comes between disks and stores. */
-  readonly plant: () => WrapPlace | undefined;
+  /** Plants it for the worlds to come, until mocks are restored. What it returns comes between parts of every node. */
+  readonly plant: () => Wraps | undefined;
   /** The seed to begin with, 1 to 100. */
   readonly first: number;
 }
 
 function bug(name: string, caughtAs: RegExp, plant: () => WrapPlace | void, first = 1): PlantedBug {
-  return { name, caughtAs, plant: () => plant() ?? undefined, first };
+  const wraps = (): Wraps | undefined => {
+    const place = plant() ?? undefined;
+    return place && { place };
+  };
+  return { name, caughtAs, plant: wraps, first };
 }
 
 /** Every index judges another request than it was asked. */
@@ -284,6 +296,43 @@ const copies: readonly PlantedBug[] = [
   bug('a copy that was given up is removed', / was removed that /, () => keepingNothingAside),
 ];
 
+/** One of a log in etcd. */
+function shared(name: string, caughtAs: RegExp, wraps: Wraps, first = 1): PlantedBug {
+  return { name, caughtAs, plant: () => wraps, first };
+}
+
+const sharedLogs: readonly PlantedBug[] = [
+  shared('an append does not compare who leads', / is written by who does not lead/, {
+    kv: comparingNot('leader'),
+  }),
+  shared('an append does not compare the entry before it', /slot \d+ is written again after it was trimmed/, {
+    kv: comparingNot('predecessor'),
+  }),
+  shared(
+    "whatever is in the slot is taken for one's own",
+    / differs at position | of another history than the log's/,
+    {
+      kv: takingAnySlotForOurs,
+    },
+  ),
+  shared('an append without an answer is taken for durable', / was acknowledged .* and is /, {
+    kv: takingSilenceForDurable,
+  }),
+  shared('a deposed sequencer tells the tail from memory', /causal/, { log: tellingTheTailFromMemory }),
+  shared('an append is said to be durable when it is sent', / was acknowledged .* and is /, {
+    log: sayingDurableAtOnce,
+  }),
+  shared('what one region alone holds is trimmed', / is trimmed, and held in /, {
+    log: trimmingWhatNobodyHolds,
+  }),
+  bug('a successor keeps the epoch', /entry \d+: epoch \d+ was expected/, () => {
+    divert({
+      barrierAfter: (real) => (before, logTimeMs, node) =>
+        real({ ...before, epoch: (before.epoch - 1) as never }, logTimeMs, node),
+    });
+  }),
+];
+
 export const plantedBugs: readonly PlantedBug[] = [
   ...certifying,
   ...reading,
@@ -291,4 +340,5 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...storing,
   ...clients,
   ...copies,
+  ...sharedLogs,
 ];

@@ -3,7 +3,7 @@ import { KeyspaceNode } from '../../../src/server/keyspace-node.js';
 import { Census } from '../../../src/storage/census.js';
 import { SnapshotReader } from '../../../src/storage/snapshot-reader.js';
 import type { Row } from '../../../src/storage/store.js';
-import type { WrapPlace } from '../world/sim-node.js';
+import type { WrapPlace } from '../world/wraps.js';
 import { withoutSync } from '../../support/faulty-database.js';
 import { databases, losingRecords } from './databases.js';
 import { withoutOrderInTheIndex } from './judging.js';

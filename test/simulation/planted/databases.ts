@@ -1,7 +1,7 @@
 import { dataRow, decodeData, decodeHead, headKey, keyOfDataKey } from '../../../src/storage/layout.js';
 import type { Database, OpenDatabase } from '../../../src/storage/store.js';
 import type { StoredOperation } from '../../support/faulty-database.js';
-import type { WrapPlace } from '../world/sim-node.js';
+import type { WrapPlace } from '../world/wraps.js';
 
 export type Wrap = (open: OpenDatabase) => OpenDatabase;
 

@@ -169,6 +169,8 @@ export class Client {
     if (reads.length > 0) sent.reads.push(...this.observed(sent, reads));
     this.learn(sent.keyspace, node, seqno, parseGtid(at)!.history);
     this.#countSecondNode(sent.keyspace, node);
+    if (sent.words.length === 1 && this.world.etcd?.logs.isOfEarlierTerm(sent.keyspace, seqno) === true)
+      this.history.count('commits told when their sequencer had lost the role');
     this.world.trace.add(`${this.name}: ${sent.keyspace} ${sent.id} committed at ${seqno}`);
     return 'committed';
   }

@@ -26,7 +26,7 @@ export class Operator {
 
   async #look(node: SimNode, keyspace: string): Promise<void> {
     const state = node.running?.keyspace(keyspace)?.status().state;
-    if ((state !== 'damaged' && state !== 'inconsistent') || this.#world.homeOf(keyspace) === node) return;
+    if ((state !== 'damaged' && state !== 'inconsistent') || this.#world.isLog(node.id, keyspace)) return;
     this.#history.count(`found ${state}`);
     const answer = await node.call(async (running: NodeService) => running.admin(keyspace)?.rejoin());
     if (answer === lost || answer === undefined) return;

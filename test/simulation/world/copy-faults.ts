@@ -5,7 +5,7 @@ import type { SimNode } from './sim-node.js';
 import type { SimPlace } from './sim-place.js';
 import { keyspaceNames, type World } from './world.js';
 
-interface Crashing {
+export interface Crashing {
   readonly world: World;
   readonly random: SeededRandom;
   /** The node is down for so long. */
@@ -22,12 +22,12 @@ export function copyFaults({ world, random, crash }: Crashing): Fault[] {
   const isPossible = world.upkeep.losesCopies;
   const { counts } = world;
 
-  /** Some of the copies of a node that are not the log itself. */
+  /** Some of the copies of a node that can be had anew. */
   const followed = (node: SimNode): SimPlace[] => {
     const places = keyspaceNames
-      .filter((name) => world.homeOf(name) !== node)
+      .filter((name) => world.isSpare(node, name))
       .map((name) => node.placeOf(name));
-    return random.chance(0.5) ? places : [random.pick(places)];
+    return random.chance(0.5) ? places : places.length > 0 ? [random.pick(places)] : [];
   };
 
   const wipe = (node: SimNode): void => {
@@ -39,8 +39,10 @@ export function copyFaults({ world, random, crash }: Crashing): Fault[] {
     crash(node);
     for (const place of followed(node)) {
       const disk = random.pick(place.disks);
-      if (flipBit(disk, random))
-        counts.add(disk === place.current ? 'flipped bits' : 'flipped bits of joiners');
+      if (!flipBit(disk, random)) continue;
+      if (disk === place.current) place.isDamaged = true;
+
+      counts.add(disk === place.current ? 'flipped bits' : 'flipped bits of joiners');
     }
   };
 

@@ -1,6 +1,8 @@
 import { copyFaults } from './copy-faults.js';
+import { etcdFaults } from './etcd-faults.js';
 import type { Fault } from './fault.js';
 import type { SeededRandom } from './seeded-random.js';
+import { etcdName } from './sim-etcd.js';
 import type { SimNode } from './sim-node.js';
 import { keyspaceNames, type World } from './world.js';
 
@@ -49,6 +51,11 @@ export class Faults {
         random: this.#random,
         crash: (one, downMs) => this.#crash(one, downMs),
       }),
+      ...etcdFaults({
+        world: this.#world,
+        random: this.#random,
+        crash: (one, downMs) => this.#crash(one, downMs),
+      }),
     ];
   }
 
@@ -75,6 +82,7 @@ export class Faults {
     this.#world.atPeace = true;
     this.#world.network.heal();
     this.#world.network.unsteadyMs = 0;
+    this.#world.etcd?.mend();
     for (const node of this.#world.nodes) {
       node.wall.skewMs = 0;
       for (const place of node.places.values()) place.mend();
@@ -104,17 +112,26 @@ export class Faults {
     if (!node.started) await node.start();
   }
 
-  /** A home, at a moment when its disk writes. */
+  /** A home, at a moment when its disk writes; who leads by etcd, at a moment when it appends or applies. */
   async #crashBusyHome(): Promise<void> {
     const keyspace = this.#random.pick(keyspaceNames);
-    const home = this.#world.homeOf(keyspace);
     for (let tries = 0; tries < 200 && !this.#world.atPeace; tries++) {
-      if (home.running !== undefined && home.placeOf(keyspace).inFlight > 0) {
+      const home = this.#world.sequencerOf(keyspace);
+      if (
+        home?.running !== undefined &&
+        (home.placeOf(keyspace).inFlight > 0 || this.#isAppending(keyspace))
+      ) {
         this.#world.counts.add('home crashes with commits in flight');
         return this.#crash(home);
       }
       await this.#world.delay(1.7);
     }
+  }
+
+  #isAppending(keyspace: string): boolean {
+    const { etcd } = this.#world;
+    const leader = etcd?.logs.leaderOf(keyspace);
+    return leader !== undefined && etcd!.isAppending(leader);
   }
 
   /** One node, or the nodes of its region together, against all others or one of them. */
@@ -125,10 +142,11 @@ export class Faults {
     const alone = nodes.filter((node) => (isRegion ? node.region === first.region : node === first));
     const others = nodes.filter((node) => !alone.includes(node));
     const cut = this.#random.chance(0.5) ? others : [this.#random.pick(others)];
+    const withEtcd = this.#world.etcd !== undefined && this.#random.chance(0.5);
     for (const node of alone) {
-      for (const other of cut) {
-        if (way !== 'in') network.cut(node.id, other.id);
-        if (way !== 'out') network.cut(other.id, node.id);
+      for (const other of [...cut.map(({ id }) => id), ...(withEtcd ? [etcdName] : [])]) {
+        if (way !== 'in') network.cut(node.id, other);
+        if (way !== 'out') network.cut(other, node.id);
       }
     }
     this.#world.time.after(this.#random.between(200, 14_000), () => network.heal());

@@ -1,14 +1,20 @@
 import { initHistory } from '../../../src/ordering/embedded/init-history.js';
+import { EtcdLog } from '../../../src/ordering/etcd/etcd-log.js';
+import { initEtcdHistory } from '../../../src/ordering/etcd/init-etcd-history.js';
+import type { OrderedLog } from '../../../src/ordering/ordered-log.js';
 import { mintKeyspaceId, type KeyspaceName, type NodeId, type RegionId } from '../../../src/model/ids.js';
 import { MeridianNode } from '../../../src/server/node.js';
 import { openKeyspaceStore } from '../../../src/storage/keyspace-store.js';
 import type { StorePlace } from '../../../src/storage/store-place.js';
 import { Incarnation, type WallClock } from './incarnation.js';
 import type { Network } from './network.js';
+import { prefixOf } from './etcd-keys.js';
+import type { SimEtcd } from './sim-etcd.js';
 import { offerApi } from './sim-api.js';
 import { SimPlace, type PlaceWatch } from './sim-place.js';
 import type { Place } from './topology.js';
 import type { Upkeep } from './upkeep.js';
+import type { Wraps } from './wraps.js';
 
 /** Until a process that ended at its start is started again, ms. */
 const restartMs = 1000;
@@ -16,8 +22,6 @@ const restartMs = 1000;
 /** What becomes of a call to a node that dies, or does not run. */
 export const lost = Symbol('lost');
 export type Lost = typeof lost;
-
-export type WrapPlace = (place: StorePlace) => StorePlace;
 
 export interface ClusterPlan {
   readonly nodes: readonly { readonly id: NodeId; readonly region: RegionId; readonly httpAddress: string }[];
@@ -27,8 +31,10 @@ export interface ClusterPlan {
     readonly home: RegionId;
   }[];
   readonly upkeep: Upkeep;
-  /** Between the disks of a keyspace at a node and the stores on them: a planted bug, or nothing. */
-  readonly wrapPlace: WrapPlace;
+  readonly etcd: SimEtcd | undefined;
+  /** Keyspaces whose log is in etcd. */
+  readonly shared: ReadonlySet<string>;
+  readonly wraps: Wraps;
   readonly watch: (node: NodeId, keyspace: KeyspaceName) => PlaceWatch;
 }
 
@@ -76,18 +82,23 @@ export class SimNode {
   /** Begins the histories of the keyspaces whose home this is. */
   async init(): Promise<void> {
     const life = this.#newLife();
-    for (const { name, homeNode } of this.#plan.keyspaces) {
+    const { keyspaces, shared, etcd } = this.#plan;
+    const { random, clock, logger } = life.runtime;
+    for (const { name, homeNode } of keyspaces) {
       if (homeNode !== this.id) continue;
-      const place = this.#placeIn(name, life);
-      const store = await openKeyspaceStore(() => place.openCurrent(), life.runtime.logger);
-      const { random, clock } = life.runtime;
-      const keyspaceId = mintKeyspaceId(random.bytes(16));
-      await initHistory(store, {
-        keyspaceId,
+      const beginning = {
+        keyspaceId: mintKeyspaceId(random.bytes(16)),
         keyspace: name,
         nowMs: clock.nowMs(),
         nonce: Buffer.from(random.bytes(16)),
-      });
+      };
+      if (shared.has(name)) {
+        await initEtcdHistory(etcd!.model.client(), prefixOf(name), beginning);
+        continue;
+      }
+      const place = this.#placeIn(name, life);
+      const store = await openKeyspaceStore(() => place.openCurrent(), logger);
+      await initHistory(store, beginning);
       await store.close();
     }
     life.die();
@@ -115,7 +126,7 @@ export class SimNode {
   async #open(life: Incarnation): Promise<void> {
     this.#network.trace.add(`${this.id} starts`);
     for (const place of this.places.values()) for (const disk of place.disks) disk.openFaults.length = 0;
-    const { nodes, keyspaces, upkeep } = this.#plan;
+    const { nodes, keyspaces, upkeep, shared } = this.#plan;
     const transport = this.#network.transport(life);
     const node = await MeridianNode.open({
       cluster: 'simulated',
@@ -125,6 +136,7 @@ export class SimNode {
       keyspaces: keyspaces.map((keyspace) => ({
         ...keyspace,
         place: this.#placeIn(keyspace.name, life),
+        ...(shared.has(keyspace.name) && { sharedLog: this.#sharedLog(keyspace.name, life) }),
       })),
       compare: 'reachable',
       retention: upkeep.retention,
@@ -136,6 +148,18 @@ export class SimNode {
     if (!life.alive) return;
     this.#running = node;
     offerApi(node, life.runtime, transport);
+  }
+
+  #sharedLog(keyspace: string, life: Incarnation): () => OrderedLog {
+    const { etcd, wraps } = this.#plan;
+    const client = etcd!.client(life);
+    const kv = wraps.kv?.(client) ?? client;
+    const runtime = { ...life.runtime, logger: life.runtime.logger.child({ keyspace }) };
+    const { leaseMs } = etcd!;
+    return () => {
+      const log = new EtcdLog({ kv, prefix: prefixOf(keyspace), self: this.id, leaseMs, runtime });
+      return wraps.log?.(log) ?? log;
+    };
   }
 
   /** Nothing that was in memory is left, and of what was being written only what had reached the disk. */
@@ -185,7 +209,8 @@ export class SimNode {
   }
 
   #placeIn(keyspace: string, life: Incarnation): StorePlace {
-    return this.#plan.wrapPlace(this.places.get(keyspace)!.of(life));
+    const place = this.places.get(keyspace)!.of(life);
+    return this.#plan.wraps.place?.(place) ?? place;
   }
 
   #newLife(): Incarnation {

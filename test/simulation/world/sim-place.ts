@@ -34,6 +34,8 @@ export class SimPlace {
   losses = 0;
   /** The operator has given the current copy up in this life of the node: no other remembers it. */
   givenUp = false;
+  /** Bits of the current copy have flipped. */
+  isDamaged = false;
 
   constructor(random: SeededRandom, watch: PlaceWatch) {
     this.#random = random;
@@ -91,6 +93,7 @@ export class SimPlace {
       throw new Error('there is no incoming copy to take the place of the current one');
     this.#current = after;
     this.#incoming = undefined;
+    this.isDamaged = false;
     this.#watch.exchanged({ before, after, setAside, givenUp: this.givenUp });
     this.givenUp = false;
     if (!setAside || before.keys().length === 0) return undefined;
@@ -110,6 +113,21 @@ export class SimPlace {
     this.losses += 1;
     this.#current = this.#newCopy();
     this.#incoming = undefined;
+    this.isDamaged = false;
+  }
+
+  /** Keeps what is there now. Returns what puts it there again, while the node is down; false: another copy is there by then. */
+  backUp(): () => boolean {
+    const disk = this.#current;
+    const backup = disk.backup();
+    return () => {
+      if (this.#current !== disk) return false;
+      this.givenUp = false;
+      this.losses += 1;
+      disk.restore(backup);
+      this.#incoming = undefined;
+      return true;
+    };
   }
 
   /** No more faults from now on. */

@@ -31,6 +31,8 @@ const switches: readonly (readonly [name: Name, likely: number, min: number, max
   ['keptBlockBytes', 1, 200, 2000],
   ['keptSpanMs', 1, 200, 2000],
   ['outcomesMsMax', 0.5, 20_000, 25_000],
+  ['sharedLogBytesMin', 0.6, 1000, 20_000],
+  ['sharedLogBytesMax', 0.4, 40_000, 200_000],
 ];
 
 /** Sets some of the limits of this process to what the seed draws. Returns what sets them back. */

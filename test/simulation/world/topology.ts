@@ -4,6 +4,7 @@ import type { SeededRandom } from './seeded-random.js';
 
 const regions = ['us-east', 'eu-west', 'ap-south'] as const;
 type Region = (typeof regions)[number];
+export const regionIds: readonly RegionId[] = regions.map((name) => regionId(name));
 const regionOfKeyspace = { default: 'us-east', eu: 'eu-west', ap: 'ap-south' } as const;
 export const keyspaceNames = Object.keys(regionOfKeyspace);
 

@@ -3,18 +3,28 @@ import { Counts } from './counts.js';
 import { Network } from './network.js';
 import { SeededRandom } from './seeded-random.js';
 import type { Exchange } from './sim-place.js';
-import { SimNode, type ClusterPlan, type WrapPlace } from './sim-node.js';
+import { drawEtcd } from './etcd-shape.js';
+import { SimEtcd } from './sim-etcd.js';
+import { SimNode, type ClusterPlan } from './sim-node.js';
+import type { Wraps } from './wraps.js';
 import { distanceMs, drawTopology, keyspaceNames, type Topology } from './topology.js';
 import { Trace } from './trace.js';
 import { drawUpkeep, type Upkeep } from './upkeep.js';
 import { VirtualTime } from './virtual-time.js';
-import { standingOf, WrittenLogs, type WrittenLog } from './written-logs.js';
+import { durableHead, standingOf, WrittenLogs, type WrittenLog } from './written-logs.js';
 
 export { keyspaceNames };
 
 /** A request, or what else waits, took longer than any fault can explain. */
 export class Stuck extends Error {
   override readonly name = 'Stuck';
+}
+
+export interface WorldOptions {
+  /** What is broken on purpose. */
+  readonly wraps?: Wraps | undefined;
+  /** In any case one keyspace at least has its log in etcd. */
+  readonly wantsEtcd?: boolean;
 }
 
 /** Three regions, each of one or two nodes, on one virtual clock. Everything in it is a function of its seed. */
@@ -28,7 +38,11 @@ export class World {
   readonly topology: Topology;
   /** Places outside of the cluster, from which apps reach all nodes. */
   readonly apps: { readonly name: string; readonly region: RegionId }[] = [];
-  /** What the homes have written of each log, whatever of it they still keep. */
+  /** Undefined in a world whose logs all lie at their homes. */
+  readonly etcd: SimEtcd | undefined;
+  /** Keyspaces whose log is in etcd. */
+  readonly shared: ReadonlySet<string>;
+  /** What was ever written of each log, by its home or into etcd, whatever of it is still kept. */
   readonly logs = new WrittenLogs();
   /** What went wrong with copies, noted at once. */
   readonly violations: string[] = [];
@@ -38,7 +52,7 @@ export class World {
   /** Of errors that no one in the world expects, the first. */
   #broken: Error | undefined;
 
-  constructor(seed: number, wrapPlace: WrapPlace = (place) => place) {
+  constructor(seed: number, { wraps = {}, wantsEtcd = false }: WorldOptions = {}) {
     this.random = new SeededRandom(`seed ${seed}`);
     const { time, trace, counts } = this;
     this.network = new Network({ time, trace, counts, random: this.random.fork('network') });
@@ -48,6 +62,17 @@ export class World {
       for (const b of places.slice(i + 1)) this.network.connect(a.id, b.id, distanceMs(a, b));
     });
     this.upkeep = drawUpkeep(this.random.fork('upkeep'));
+    const shape = drawEtcd(this.random.fork('etcd'), wantsEtcd);
+    this.shared = shape.keyspaces;
+    if (this.shared.size > 0) {
+      const isAtHome = (node: string, keyspace: string): boolean =>
+        this.homeOf(keyspace).region === places.find(({ id }) => id === node)!.region;
+      const { logs: written, violations } = this;
+      const heldAfterTrim = (keyspace: string, position: number): string[] =>
+        this.#heldAfterTrim(keyspace, position);
+      const watching = { places, written, violations, counts, isAtHome, heldAfterTrim };
+      this.etcd = new SimEtcd(shape, this.network, watching);
+    }
     const plan: ClusterPlan = {
       upkeep: this.upkeep,
       nodes: places.map((place) => ({ ...place, httpAddress: place.id })),
@@ -55,13 +80,49 @@ export class World {
         const home = places.find(({ id }) => id === homeNode)!.region;
         return { name: keyspaceName(name), homeNode, home };
       }),
-      wrapPlace,
+      etcd: this.etcd,
+      shared: this.shared,
+      wraps,
       watch: (node, keyspace) => ({
-        wrote: homes.get(keyspace) === node ? (batch) => this.logs.wrote(keyspace, batch) : () => undefined,
+        wrote: this.isLog(node, keyspace) ? (batch) => this.logs.wrote(keyspace, batch) : () => undefined,
         exchanged: (exchange) => this.#exchanged(`${node}/${keyspace}`, this.logs.of(keyspace), exchange),
       }),
     };
     this.nodes = places.map((place) => new SimNode(place, plan, this.network));
+  }
+
+  /** Whether a node's copy of a keyspace is the log itself. */
+  isLog(node: NodeId, keyspace: string): boolean {
+    return !this.shared.has(keyspace) && this.topology.homes.get(keyspace) === node;
+  }
+
+  /**
+   * Whether a node's copy of a keyspace may be lost: it is not the log itself, and what is not in etcd any more is held by
+   * another node, whole and durably. That two disks are lost at once is more than is promised.
+   */
+  isSpare(node: SimNode, keyspace: string): boolean {
+    if (!this.shared.has(keyspace)) return !this.isLog(node.id, keyspace);
+    const before = this.etcd!.logs.oldestOf(keyspace) - 1;
+    return this.#holders(keyspace, before).some((other) => other !== node);
+  }
+
+  /** Who has every entry up to a position on its disk, for sure and undamaged. */
+  #holders(keyspace: string, position: number): readonly SimNode[] {
+    return this.nodes.filter((node) => {
+      const place = node.placeOf(keyspace);
+      const head = place.isDamaged ? undefined : durableHead(place.current);
+      return head === undefined
+        ? position < 0
+        : head.position >= position && this.logs.of(keyspace).holds(head);
+    });
+  }
+
+  /** Two regions hold what goes; but for disks that were lost since that was asked for. */
+  #heldAfterTrim(keyspace: string, position: number): string[] {
+    const regions = new Set(this.#holders(keyspace, position).map(({ region }) => region));
+    const isLost = this.nodes.some((node) => node.placeOf(keyspace).losses > 0);
+    if (regions.size >= 2 || isLost) return [];
+    return [`entry ${position} is trimmed, and held in ${[...regions].join() || 'no region'} alone`];
   }
 
   #exchanged(about: string, log: WrittenLog, { before, after, setAside, givenUp }: Exchange): void {
@@ -86,6 +147,13 @@ export class World {
 
   homeOf(keyspace: string): SimNode {
     return this.node(this.topology.homes.get(keyspace)!);
+  }
+
+  /** Who sequences a keyspace: its home, or who leads by etcd's word; undefined when none does. */
+  sequencerOf(keyspace: string): SimNode | undefined {
+    if (!this.shared.has(keyspace)) return this.homeOf(keyspace);
+    const leader = this.etcd?.logs.leaderOf(keyspace);
+    return leader?.alive === true ? this.node(leader.node as NodeId) : undefined;
   }
 
   node(id: NodeId): SimNode {

@@ -8,9 +8,12 @@ const entryPrefix = 'e'.charCodeAt(0);
 
 type Standing = Pick<Head, 'position' | 'chainHash'>;
 
-/** Every entry that reached the disk of a keyspace's home, the last one where one was written over. */
+/** Every entry that reached the disk of a keyspace's home, the last one where one was written over; or its slot in etcd. */
 export class WrittenLog {
   readonly #entries = new Map<number, Buffer>();
+  /** Of a log in etcd: below this everything is trimmed. */
+  #oldest = 0;
+  #newest = -1;
 
   wrote(operations: readonly StoredOperation[]): void {
     for (const { type, key, value } of operations) {
@@ -18,10 +21,41 @@ export class WrittenLog {
     }
   }
 
+  /** An entry is put into its slot in etcd. Returns what is wrong with that: a slot is written once, and for ever. */
+  appended(position: number, bytes: Buffer): string[] {
+    const before = this.#entries.get(position);
+    this.#entries.set(position, bytes);
+    const gap = position - this.#newest - 1;
+    this.#newest = Math.max(this.#newest, position);
+    if (position < this.#oldest) return [`slot ${position} is written again after it was trimmed`];
+    if (before !== undefined)
+      return [
+        `slot ${position} is written twice, ${before.equals(bytes) ? 'with the same' : 'with other'} bytes`,
+      ];
+    return gap > 0 ? [`slot ${position} is written over a gap of ${gap}`] : [];
+  }
+
+  /** The slot in etcd is free again. Returns what is wrong with that. */
+  trimmed(position: number): string[] {
+    const before = this.#oldest;
+    this.#oldest = Math.max(before, position + 1);
+    return position === before ? [] : [`slot ${position} is trimmed where ${before} is the oldest`];
+  }
+
+  /** The lowest position that is kept in etcd. */
+  get oldest(): number {
+    return this.#oldest;
+  }
+
+  /** The newest position of a log in etcd; −1: none. */
+  get newest(): number {
+    return this.#newest;
+  }
+
   /** Throws when it was never written. */
   at(position: number): Buffer {
     const bytes = this.#entries.get(position);
-    if (bytes === undefined) throw new Error(`the home never wrote entry ${position}`);
+    if (bytes === undefined) throw new Error(`entry ${position} was never written`);
     return bytes;
   }
 
@@ -50,5 +84,11 @@ export class WrittenLogs {
 /** Where the copy on a disk stands; undefined when there is none. Throws when that cannot be read. */
 export function standingOf(disk: SimDisk): Standing | undefined {
   const record = disk.read(headKey);
+  return record === undefined ? undefined : decodeHead(record).head;
+}
+
+/** Where the copy on a disk stands after a loss of power, whatever that takes; undefined when there is none. */
+export function durableHead(disk: SimDisk): Standing | undefined {
+  const record = disk.durable(headKey);
   return record === undefined ? undefined : decodeHead(record).head;
 }
