@@ -18,10 +18,11 @@ class Scene {
   trims = 0;
   readonly room: SharedLogRoom;
 
-  constructor(head: number, entryBytes: number) {
+  /** `kept`: the first position that the store keeps, where that is not the log's. */
+  constructor(head: number, entryBytes: number, kept = 0) {
     this.held = head;
     const positionWithin = (bytesMax: number): number =>
-      Math.max(0, head - Math.floor(bytesMax / entryBytes));
+      Math.max(kept, head - Math.floor(bytesMax / entryBytes));
     const log = {
       oldest: () => Promise.resolve(logPosition(this.oldest)),
       trim: (_: Fence, upTo: LogPosition) => {
@@ -30,7 +31,7 @@ class Scene {
         return Promise.resolve('done');
       },
     } as unknown as OrderedLog;
-    const store = { kept: { positionWithin }, head: { position: head } } as never;
+    const store = { kept: { positionWithin, oldestPosition: kept }, head: { position: head } } as never;
     const held = { heldPosition: 0, heldBackBy: undefined };
     Object.defineProperty(held, 'heldPosition', { get: () => this.held });
     Object.defineProperty(held, 'heldBackBy', { get: () => this.heldBackBy });
@@ -66,6 +67,16 @@ describe('the room of a shared log', () => {
     scene.held = 300;
     await scene.look();
     expect(scene.room.full).toBeUndefined();
+  });
+
+  it('is not full for what the store of the sequencer does not keep, which began with a copy', async () => {
+    const alone = new Scene(3, 1024, 1);
+    alone.held = -1;
+    await alone.look();
+    expect([alone.oldest, alone.room.full]).toEqual([0, undefined]);
+    alone.held = 3;
+    await alone.look();
+    expect(alone.oldest).toBe(1);
   });
 
   it('does not trim a few entries while there is room, and does when a few are half of the bound', async () => {

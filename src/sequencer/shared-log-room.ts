@@ -53,9 +53,12 @@ export class SharedLogRoom {
   }
 
   #whyFull(): string | undefined {
-    const { store, held } = this.#ports;
-    if (this.#oldest === undefined || this.#oldest >= store.kept.positionWithin(this.#bytesMax))
-      return undefined;
+    const { kept } = this.#ports.store;
+    const { held } = this.#ports;
+    const bound = kept.positionWithin(this.#bytesMax);
+    // A store that began with a copy keeps less than the log: how large that is, its census cannot tell.
+    const isKnown = bound > kept.oldestPosition;
+    if (this.#oldest === undefined || !isKnown || this.#oldest >= bound) return undefined;
     return `the log is at its bound of ${this.#bytesMax} bytes: ${held.heldBackBy ?? 'it is being trimmed'}`;
   }
 
