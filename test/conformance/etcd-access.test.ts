@@ -87,6 +87,18 @@ it('proves itself by user and password, again when etcd has forgotten its token'
   await keyspace.close();
 });
 
+it('proves itself anew to an etcd that was set back, which would wait for ever for what its token tells of', async () => {
+  const etcd = await started([], 'http');
+  const kv = clientOf(etcd, { user: meridian });
+  await etcd.ready(kv);
+  await enableUsers(etcd, '/');
+  await kv.range(somewhere);
+  await etcd.lose(0);
+  etcd.startMember(0);
+  await etcd.ready(kv);
+  expect(await kv.range(somewhere)).toEqual([]);
+});
+
 it('says what is wrong when a user may do nothing, and does not try for ever', async () => {
   const etcd = await started([], 'http');
   const kv = clientOf(etcd, {});

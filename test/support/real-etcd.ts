@@ -111,6 +111,12 @@ export class RealEtcd {
     await exited;
   }
 
+  /** Kills a member, and its data is gone. */
+  async lose(i: number): Promise<void> {
+    await this.kill(i);
+    await rm(join(this.#folder, `m${i}`), { recursive: true, force: true });
+  }
+
   /** One of etcd's own methods, for what an operator does: JSON over HTTP, as in `/v3/maintenance/status`. */
   async control(i: number, path: string, body: object = {}): Promise<Record<string, unknown>> {
     const init = { method: 'POST', body: JSON.stringify(body) };

@@ -101,8 +101,10 @@ class GrpcEtcdKv implements EtcdKv {
     const asked = this.#authenticated();
     const first = await this.#calls.send(request, await asked);
     if ('answer' in first) return first.answer;
-    if (this.#user === undefined || !isTokenRefused(first.error)) throw problemOf(first.error, first.by);
-    if (this.#token === asked) this.#token = undefined;
+    const isRefused = isTokenRefused(first.error);
+    // An etcd that was set back does not refuse a token of its later self: it waits until it has come as far.
+    if ((isRefused || first.by === 'deadline') && this.#token === asked) this.#token = undefined;
+    if (this.#user === undefined || !isRefused) throw problemOf(first.error, first.by);
     const second = await this.#calls.send(request, await this.#authenticated());
     if ('answer' in second) return second.answer;
     throw problemOf(second.error, second.by);
