@@ -72,6 +72,7 @@ export class Candidate implements Candidacy {
     for (;;) {
       if (this.#stopped) return 'the node stops';
       if (this.#isServed()) return `${link.status.sequencer} sequences`;
+      await this.#recoverStore();
       const why = whyUnfit() ?? this.#whyTooEarly();
       if (why !== undefined) {
         await this.#pause(Math.min(unfitMs, rankMs));
@@ -92,6 +93,15 @@ export class Candidate implements Candidacy {
   #isServed(): boolean {
     const { serving, stalenessMs } = this.#ports.link;
     return serving && (stalenessMs ?? 0) < silentMsMax;
+  }
+
+  /** A follower recovers the store that it applies to; who has nobody to follow would be halted for ever. */
+  async #recoverStore(): Promise<void> {
+    const { store, runtime } = this.#ports;
+    if (store.halted === undefined || store.damage !== undefined) return;
+    await store.recover().catch((error: unknown) => {
+      runtime.logger.error({ error }, 'the store cannot be reopened');
+    });
   }
 
   #place(): number {
