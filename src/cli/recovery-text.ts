@@ -47,16 +47,19 @@ export interface PlanOptions {
   readonly keyspace: string;
   /** The node that would do it. */
   readonly home: string;
+  /** Where the keyspace's log is, as the home says: 'embedded' or 'etcd'. */
+  readonly log: string | undefined;
   readonly without: readonly string[];
   readonly paint: Paint;
 }
 
 /** The plan as an operator decides on it: every copy, the one that is taken, what is lost, what is done. */
-export function planText(plan: RecoveryView, { keyspace, home, without, paint }: PlanOptions): string {
+export function planText(plan: RecoveryView, options: PlanOptions): string {
+  const { keyspace, home, without, paint } = options;
   const lines = [paint('bold', `Recovery of ${keyspace} at ${home}`), copiesTable(plan, without, paint)];
   lines.push(...lossText(plan, paint));
   for (const warning of plan.warnings) lines.push(`${paint('yellow', '!')} ${warning}`);
-  if (plan.source !== undefined) lines.push('', ...stepsText(plan.source, keyspace, home));
+  if (plan.source !== undefined) lines.push('', ...stepsText(plan.source, options));
   return `${lines.join('\n')}\n`;
 }
 
@@ -91,7 +94,7 @@ function lossText({ source, seqno, unproven }: RecoveryView, paint: Paint): stri
   ];
 }
 
-function stepsText(source: string, keyspace: string, home: string): string[] {
+function stepsText(source: string, { keyspace, home, log }: PlanOptions): string[] {
   const take =
     source === home
       ? `keeps its own copy of ${keyspace}`
@@ -101,6 +104,7 @@ function stepsText(source: string, keyspace: string, home: string): string[] {
     `  1. ${home} ${take}.`,
     '  2. It begins a new history with it: a new uuid, and sequence numbers far above all that were seen. Causality tokens,',
     '     ETags, cursors and feed positions of the old history are refused from then on (HISTORY_MISMATCH).',
+    ...(log === 'etcd' ? ['     In etcd it takes the place of the log, whose entries are deleted.'] : []),
     `  3. The other nodes stop serving ${keyspace} until each is told to rejoin; their copies are set aside, not deleted.`,
   ];
 }

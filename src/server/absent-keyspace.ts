@@ -14,6 +14,7 @@ import type {
 import {
   decodeCertifyFromSequencer,
   encodeCertifyFromNode,
+  encodeEntriesFromSource,
   type CertifyWelcome,
 } from '../transport/messages.js';
 import type { PeerStream } from '../transport/peer-transport.js';
@@ -64,6 +65,13 @@ export class AbsentKeyspace implements KeyspaceService {
     const take = (): void => {};
     readMessages(stream, decodeCertifyFromSequencer, take, logger);
     stream.send(encodeCertifyFromNode(helloOf(self, held, seen)));
+  }
+
+  refuseEntries(stream: PeerStream): void {
+    const nothing = { keyspaceId: Buffer.alloc(0), position: 0, seqno: 0, hash: Buffer.alloc(32) };
+    const refused = 'NODE_NOT_READY';
+    stream.send(encodeEntriesFromSource({ type: 'welcome', ...nothing, refused }));
+    stream.close(refused);
   }
 
   /** Its place is taken: sequencers dial again, and meet whatever that is. */

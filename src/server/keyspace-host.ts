@@ -6,12 +6,7 @@ import type { StorePlace } from '../storage/store-place.js';
 import { StoreDamaged, type Head, type OpenDatabase } from '../storage/store.js';
 import type { KeyspaceService } from '../transaction/service.js';
 import type { DonorCandidate } from '../transfer/snapshot-joiner.js';
-import {
-  encodeEntriesFromSource,
-  type CertifyWelcome,
-  type EntriesHello,
-  type TransferHello,
-} from '../transport/messages.js';
+import type { CertifyWelcome, EntriesHello, TransferHello } from '../transport/messages.js';
 import type { PeerStream } from '../transport/peer-transport.js';
 import { AbsentKeyspace, type Absence } from './absent-keyspace.js';
 import { DonorSearch } from './donor-search.js';
@@ -161,11 +156,8 @@ export class KeyspaceHost {
   }
 
   acceptEntries(stream: PeerStream, hello: EntriesHello): void {
-    if (this.#node !== undefined) return this.#node.feed.serve(stream, hello);
-    const nothing = { keyspaceId: Buffer.alloc(0), position: 0, seqno: 0, hash: Buffer.alloc(32) };
-    const refused = 'NODE_NOT_READY';
-    stream.send(encodeEntriesFromSource({ type: 'welcome', ...nothing, refused }));
-    stream.close(refused);
+    if (this.#node === undefined) this.#absent.refuseEntries(stream);
+    else this.#node.feed.serve(stream, hello);
   }
 
   acceptTransfer(stream: PeerStream, hello: TransferHello): void {

@@ -137,6 +137,36 @@ it('every history that a node holds beside that of the source is replaced, and n
   expect(seqnoSeen({ nodes, noted, without: [] })).toBe(9);
 });
 
+describe('a log that nodes share', () => {
+  const nodes = [at('home', 9), at('east', 9)];
+
+  it('is told of when it is empty, of another history, or cannot be asked', () => {
+    const warningsOf = (log: { readonly keyspaceId: KeyspaceId | undefined } | string) =>
+      planOf({ ...facts(...nodes), log }).warnings;
+    expect(warningsOf({ keyspaceId: history })).toEqual([]);
+    expect(warningsOf({ keyspaceId: undefined })).toEqual(['the log that the nodes share holds no history']);
+    expect(warningsOf({ keyspaceId: other })).toEqual([
+      `the log that the nodes share is of another history, ${other}`,
+    ]);
+    expect(warningsOf('it does not answer')).toEqual(['it does not answer']);
+  });
+
+  it('has its history replaced, also when no node holds that', () => {
+    const log = { keyspaceId: other };
+    expect(otherHistories({ ...facts(...nodes), log }, history)).toEqual([
+      { keyspaceId: other, position: 0, seqno: 0 },
+    ]);
+    expect(otherHistories({ ...facts(...nodes), log: { keyspaceId: history } }, history)).toEqual([]);
+  });
+
+  it('may be restored from a copy that is inconsistent with it alone', () => {
+    const east = at('east', 12, { state: 'inconsistent' });
+    const plan = planOf({ ...facts(nodes[0]!, east), log: { keyspaceId: other } });
+    expect(plan).toMatchObject({ source: 'east', unproven: undefined });
+    expect(plan.warnings).toHaveLength(1);
+  });
+});
+
 it('a node that cannot be asked is missing, unless it is named as lost', () => {
   const nodes = [at('home', 9), silent('east')];
   expect(missing(facts(...nodes))).toEqual(['east']);

@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { begun, keyspaceId, reopen } from '../../test/support/begun-store.js';
 import { atomic, Chain, key, set, testId, transaction } from '../../test/support/chain.js';
 import type { FaultyDisk } from '../../test/support/faulty-database.js';
+import { decodeEntry, entryHash } from '../model/entry.js';
 import { epoch, logPosition, seqno, type KeyspaceId } from '../model/ids.js';
 import { silentLogger } from '../runtime/runtime.js';
-import { beginNewHistory, type NewHistory } from './new-history.js';
+import { beginNewHistory, genesisOf, type NewHistory } from './new-history.js';
 import { ApplyFailed, EntriesDoNotFollow, StoreDamaged, type Head } from './store.js';
 import { entryKey } from './layout.js';
 
@@ -60,6 +61,20 @@ describe('a new history', () => {
     expect(store.chainHashAt(100)).toBeUndefined();
     const kinds = new Set(disk.keys().map((at) => at.toString('latin1', 0, 1)));
     expect([...kinds]).toEqual(['d', 'm', 'o', 's']);
+  });
+
+  it('has a genesis that its head alone tells, as long as nothing follows it', async () => {
+    const { disk } = await old();
+    const head = await begin(disk);
+    const genesis = genesisOf(head, 'default');
+    expect(entryHash(genesis)).toEqual(head.chainHash);
+    expect(decodeEntry(genesis)).toMatchObject({
+      kind: 'genesis',
+      firstSeqno: base + 1,
+      content: { keyspaceId: second.keyspaceId, keyspace: 'default' },
+    });
+    expect(() => genesisOf(head, 'another')).toThrow(/did not begin with a copy/);
+    expect(() => genesisOf({ ...head, position: logPosition(1) }, 'default')).toThrow(/position 1/);
   });
 
   it('counts the outcomes as the one before, also when that had no records of their counts', async () => {

@@ -199,6 +199,13 @@ describe('recover', () => {
     ]);
   });
 
+  it('says what becomes of a log in etcd', async () => {
+    const inEtcd = 'In etcd it takes the place of the log, whose entries are deleted.';
+    expect((await run(['recover', 'default'])).out).not.toContain(inEtcd);
+    answers[`GET ${base}`] = json({ node: 'us-east', name: 'default', state: 'catching-up', log: 'etcd' });
+    expect((await run(['recover', 'default'])).out).toContain(inEtcd);
+  });
+
   it('says when nothing is lost', async () => {
     answers[`GET ${base}/recovery`] = json({ ...plan, unproven: undefined });
     const { out } = await run(['recover', 'default']);

@@ -42,7 +42,10 @@ export const recover: Command<RecoverOptions> = async (options, context) => {
   if (planned.kind !== 'json') return endFailed(planned, false, context);
   const plan = readRecovery(planned.json);
   await terminal.out(
-    planText(plan, { keyspace, home, without, paint: (style, cell) => terminal.paint(style, cell) }),
+    planText(plan, {
+      ...{ keyspace, home, log: text(status.json['log']), without },
+      paint: (style, cell) => terminal.paint(style, cell),
+    }),
   );
   if (plan.source === undefined) return exitCodes.error;
   if (options.yes !== true) {
