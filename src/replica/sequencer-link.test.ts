@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest';
-import { begun, keyspaceId } from '../../test/support/begun-store.js';
+import { begun, keyspaceId, reopen } from '../../test/support/begun-store.js';
 import { eventually } from '../../test/support/eventually.js';
-import { mintKeyspaceId, nodeId, uuidToBytes } from '../model/ids.js';
+import { mintKeyspaceId, nodeId, seqno, uuidToBytes } from '../model/ids.js';
 import { silentLogger } from '../runtime/runtime.js';
 import { createSystemRuntime } from '../runtime/system/runtime.js';
+import { beginNewHistory } from '../storage/new-history.js';
 import { createLoopbackPair } from '../transport/loopback.js';
 import {
   decodeCertifyFromNode,
@@ -144,6 +145,23 @@ it('a sequencer of another history is told what this node holds, and nothing is 
   own.serves(true);
   await eventually(() => link.serving);
   expect(told.serving).toBe(1);
+});
+
+it('a sequencer of a history that this one replaced is told so and sent away, and the one that was there stays', async () => {
+  const { disk, store } = await begun();
+  await store.close();
+  const present = mintKeyspaceId(Buffer.alloc(16, 9));
+  const beginning = { keyspaceId: present, keyspace: 'default', nonce: Buffer.alloc(16), nowMs: 5000 };
+  await beginNewHistory(disk.open, { ...beginning, seqnoBase: seqno(1000) }, silentLogger);
+  const link = new SequencerLink(nodeId('east'), await reopen(disk), runtime);
+  const sequencer = new Played(link, 1, 'home', present);
+  sequencer.serves(true);
+  await eventually(() => link.serving);
+  const halted = new Played(link, 9, 'west', keyspaceId);
+  await eventually(() => expect(halted.closed).toMatch(/was replaced/));
+  expect(halted.said).toMatchObject([{ type: 'hello', keyspaceId: uuidToBytes(present) }]);
+  expect(link.status).toMatchObject({ serving: true, sequencer: 'home' });
+  expect(sequencer.closed).toBeUndefined();
 });
 
 it('what a replaced stream still says counts no more', async () => {

@@ -99,13 +99,16 @@ export class SequencerLink {
 
   /**
    * A sequencer has opened a stream and its welcome has been read. One of a lower epoch than the last is refused; it is told
-   * what this node knows all the same, since it may be a home whose log was set back. One of another history is listened to.
+   * what this node knows all the same, since it may be a home whose log was set back. One of another history is listened to,
+   * unless this node's history took the place of that one: it is refused, and told, too. False when it was refused.
    */
-  accept(stream: PeerStream, welcome: CertifyWelcome): void {
+  accept(stream: PeerStream, welcome: CertifyWelcome): boolean {
     const foreign = this.#historyBesideOurs(welcome);
-    if (foreign === undefined && !this.#seen.accepts(welcome)) {
+    const refused = this.#whyRefused(welcome, foreign);
+    if (refused !== undefined) {
       this.#sendHello(stream);
-      return stream.close(`a sequencer of epoch ${this.#seen.epoch} was here before`);
+      stream.close(refused);
+      return false;
     }
     const older = this.#stream;
     if (older !== undefined) this.#lost('replaced by a newer stream');
@@ -120,6 +123,16 @@ export class SequencerLink {
       if (this.#stream === stream) this.#lost(`the stream of ${welcome.node} is closed: ${reason}`);
     });
     this.#sendHello(stream);
+    return true;
+  }
+
+  #whyRefused(welcome: CertifyWelcome, foreign: string | undefined): string | undefined {
+    if (foreign === undefined)
+      return this.#seen.accepts(welcome)
+        ? undefined
+        : `a sequencer of epoch ${this.#seen.epoch} was here before`;
+    const isReplaced = this.#store.replaced.some(({ keyspaceId }) => keyspaceId === foreign);
+    return isReplaced ? `the history ${foreign} was replaced` : undefined;
   }
 
   #historyBesideOurs({ keyspaceId }: CertifyWelcome): string | undefined {

@@ -134,8 +134,7 @@ export class KeyspaceNode {
   /** A sequencer opens a stream. After the first it has begun anew, or the network broke: entries are followed anew too. */
   acceptSequencer(stream: PeerStream, welcome: CertifyWelcome): void {
     const isFirst = this.link.status.lastHeardMs === undefined;
-    this.link.accept(stream, welcome);
-    this.#role.onSequencer(isFirst, welcome.node);
+    if (this.link.accept(stream, welcome)) this.#role.onSequencer(isFirst, welcome.node);
   }
 
   /** Not ready from now on; what is under way may end, change feeds do at once. */

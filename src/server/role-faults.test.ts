@@ -1,6 +1,9 @@
 import { afterEach, expect, it } from 'vitest';
+import { eventually } from '../../test/support/eventually.js';
 import { InProcessCluster } from '../../test/support/in-process-cluster.js';
 import { key, local, oneShot, put, textOf, valueOf } from '../../test/support/requests.js';
+import { nodeId, uuidToBytes } from '../model/ids.js';
+import { encodeCertifyFromSequencer } from '../transport/messages.js';
 
 let cluster: InProcessCluster;
 afterEach(() => cluster.stop());
@@ -19,3 +22,24 @@ it.each(['lost', 'written', 'poisoned'] as const)(
     expect(cluster.parts('home').store.head.seqno).toBe(1);
   },
 );
+
+it('a stale sequencer that dials again and again does not make a follower leave its entry stream', async () => {
+  cluster = await InProcessCluster.start({ shared: true, nodes: ['home', 'east'] });
+  valueOf(await cluster.keyspace('east').transact(write('a', 'one')));
+  await cluster.settled();
+  // What the follower would say first on a stream of its own stays here.
+  cluster.network.hold('east', 'home', 'entries');
+  const { chainHash, keyspaceId } = cluster.parts('home').store.head;
+  const place = { tailPosition: 0, tailSeqno: 0, tailHash: chainHash, nonce: Buffer.alloc(16) };
+  const who = { keyspace: 'default', keyspaceId: uuidToBytes(keyspaceId!), epoch: 0, node: 'west' };
+  const stale = cluster.network.transport(nodeId('west'));
+  let refused = 0;
+  for (let n = 0; n < 3; n++) {
+    const stream = stale.open(nodeId('east'), 'certify');
+    stream.onClose(() => (refused += 1));
+    stream.send(encodeCertifyFromSequencer({ type: 'welcome', ...who, ...place }));
+  }
+  await eventually(() => refused === 3);
+  expect(cluster.network.waiting('east', 'home', 'entries')).toBe(0);
+  expect(cluster.parts('east').link.status).toMatchObject({ serving: true, sequencer: 'home' });
+});
