@@ -71,8 +71,8 @@ describe('a keyspace whose log in etcd is gone', () => {
     cluster.network.hold('home', 'west', 'entries');
     const { gtid, transactionId } = await write('at east', 'east');
     const { head } = cluster.parts('east').store;
-    cluster.etcd = new EtcdModel({ clock: cluster.runtime.clock });
-    await refusesToLead(/./);
+    cluster.etcd = emptyEtcd();
+    await refusesToLead(/no history in etcd: .*meridian recover/);
     const plan = valueOf(await cluster.admin('home').planRecovery(everyone));
     expect(plan).toMatchObject({
       seqno: head.seqno,
@@ -213,6 +213,25 @@ describe('a keyspace whose etcd holds another history', () => {
     await servedAnew(uuid);
     expect(await counted('home')).toBe('7');
     expect(await cluster.admin('home').setAside()).toHaveLength(1);
+  });
+});
+
+describe('a keyspace that was begun again at an empty home, in an empty etcd', () => {
+  it('halts when the home meets the nodes of the old history, and is recovered from one of them', async () => {
+    cluster = await InProcessCluster.start({ shared: true });
+    await writeMany(3);
+    await cluster.settled();
+    await cluster.stopNode('home');
+    cluster.replaceDisk('home');
+    cluster.etcd = emptyEtcd();
+    const begunAgain = mintKeyspaceId(Buffer.alloc(16, 9));
+    await cluster.beginHistory('home', begunAgain);
+    await cluster.startNode('home');
+    await eventually(() => expect(cluster.status('home').uuid).toBe(begunAgain), within);
+    const { uuid, source } = await recovered();
+    expect(['east', 'west']).toContain(source);
+    await servedAnew(uuid);
+    expect(await counted('home')).toBe('5');
   });
 });
 

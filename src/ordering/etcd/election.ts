@@ -1,6 +1,5 @@
 import type { NodeId } from '../../model/ids.js';
 import type { Runtime } from '../../runtime/runtime.js';
-import { noHistory } from '../genesis.js';
 import type { Closing } from './closing.js';
 import type { EtcdKeys } from './etcd-keys.js';
 import { EtcdError, type EtcdKeyValue, type EtcdKv, type EtcdLease } from './etcd-kv.js';
@@ -34,6 +33,9 @@ function encodeLeader(self: NodeId, nonce: Buffer): Buffer {
   const value: LeaderValue = { node: self, nonce: nonce.toString('hex') };
   return Buffer.from(JSON.stringify(value));
 }
+
+const noHistoryInEtcd =
+  'no history in etcd: run meridian init; where nodes hold one, etcd has lost it: see meridian recover';
 
 /** The node that the leader key names. */
 export function holderOf(leader: EtcdKeyValue): string {
@@ -93,7 +95,7 @@ async function seatOf({ kv, keys, closing, gone }: Elector): Promise<Seat | { re
   const [leaders, genesis, log] = answer.results;
   const leader = leaders?.[0];
   if (leader !== undefined && holderOf(leader) !== gone) return { notNow: `${holderOf(leader)} leads` };
-  if (genesis?.[0] === undefined) return { notNow: noHistory };
+  if (genesis?.[0] === undefined) return { notNow: noHistoryInEtcd };
   if (log?.[0] === undefined) return { notNow: emptyLog };
   return { modRevision: leader?.modRevision ?? 0 };
 }
