@@ -1,5 +1,6 @@
 import { request as requestPlain, type IncomingMessage } from 'node:http';
 import { request as requestSecure } from 'node:https';
+import { isIP } from 'node:net';
 
 export interface HttpRequest {
   readonly url: URL;
@@ -22,7 +23,10 @@ export interface HttpResponse {
 export function sendRequest({ url, body, headers, ...options }: HttpRequest): Promise<HttpResponse> {
   const send = url.protocol === 'https:' ? requestSecure : requestPlain;
   return new Promise((resolve, reject) => {
-    const request = send(url, { ...options, headers: Object.fromEntries(headers) }, (response) => {
+    // TLS has no server name that is an IP address; the certificate is still held against the URL's host.
+    const name = isIP(url.hostname.replace(/^\[|\]$/g, '')) > 0 ? { servername: '' } : {};
+    const asked = { ...options, ...name, headers: Object.fromEntries(headers) };
+    const request = send(url, asked, (response) => {
       resolve({ status: response.statusCode!, headers: headersOf(response), body: response });
     });
     request.on('error', reject);
