@@ -163,8 +163,11 @@ export class Sequencer {
   }
 
   #run(task: Promise<void>): void {
-    this.#running.add(task);
-    void task.finally(() => this.#running.delete(task));
+    const { logger } = this.#ports.runtime;
+    const done = task
+      .catch((error: unknown) => logger.error({ error }, 'a task of the sequencer failed'))
+      .finally(() => this.#running.delete(done));
+    this.#running.add(done);
   }
 
   #takeRoleAfter(delayMs: number): void {
@@ -212,6 +215,7 @@ export class Sequencer {
       return undefined;
     }
     const why = typeof begun === 'string' ? begun : role.lost;
+    this.#room = undefined;
     await log.resign(led.fence);
     candidacy?.follow(why!);
     return why;
@@ -336,8 +340,10 @@ export class Sequencer {
     if (this.#term !== term) return;
     if (this.#stopped) return;
     if (this.#state.kind === 'halted') {
-      if (!this.#isFixed) this.#run(this.#leave(term, why));
-      return;
+      if (this.#isFixed) return;
+      // What is in flight would be applied beside what this node then follows.
+      term.abandon(why);
+      return this.#run(this.#leave(term, why));
     }
     if (this.#isFixed) {
       this.#term = undefined;
@@ -368,8 +374,11 @@ export class Sequencer {
     const refusal = { type: 'tail', request, position: 0, seqno: 0, refused: true } as const;
     const term = this.#state.kind === 'serving' ? this.#term : undefined;
     if (term === undefined) return peer.send(refusal);
+    const held = this.#ports.store.head.position;
     this.#ports.log.tail().then(
       ({ position, seqno: at }) => {
+        // An etcd that was set back may name this node its leader still: what is missing there was acknowledged.
+        if (position < held) this.#lose(term, `the log was set back: it ends at position ${position}`);
         const stillLeads = this.#state.kind === 'serving' && this.#term === term;
         peer.send(stillLeads ? { type: 'tail', request, position, seqno: at, refused: false } : refusal);
       },

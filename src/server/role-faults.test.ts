@@ -1,7 +1,8 @@
 import { afterEach, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.js';
 import { InProcessCluster } from '../../test/support/in-process-cluster.js';
-import { key, local, oneShot, put, textOf, valueOf } from '../../test/support/requests.js';
+import { causal, failureOf, key, local, oneShot, put, textOf, valueOf } from '../../test/support/requests.js';
+import { EtcdKeys } from '../ordering/etcd/etcd-keys.js';
 import { nodeId, uuidToBytes } from '../model/ids.js';
 import { encodeCertifyFromSequencer } from '../transport/messages.js';
 
@@ -42,4 +43,17 @@ it('a stale sequencer that dials again and again does not make a follower leave 
   await eventually(() => refused === 3);
   expect(cluster.network.waiting('east', 'home', 'entries')).toBe(0);
   expect(cluster.parts('east').link.status).toMatchObject({ serving: true, sequencer: 'home' });
+});
+
+it('an etcd that was set back with its leader in it answers no causal read: it would be older than what was acknowledged', async () => {
+  cluster = await InProcessCluster.start({ shared: true, nodes: ['home', 'east'] });
+  await cluster.settled();
+  cluster.network.hold('home', 'east', 'entries');
+  valueOf(await cluster.keyspace('home').transact(write('a', 'one')));
+  const keys = new EtcdKeys('/meridian/test/default/');
+  const success = [{ delete: { key: keys.log(1), end: keys.logEnd } }];
+  await cluster.etcd.client().txn({ compare: [], success, failure: [] });
+  const read = await cluster.keyspace('east').read([key('a')], { ...causal, timeoutMs: 2000 });
+  expect(failureOf(read).code).toBe('CAUSAL_READ_TIMEOUT');
+  await eventually(() => expect(cluster.parts('home').whyNotSequencing).toMatch(/the log was set back/));
 });
