@@ -41,7 +41,13 @@ function peersOf(self: string, said: Readonly<Record<string, Said>> = {}): PeerC
         checkPosition: 0,
         checkHash: Buffer.alloc(0),
       };
-      return { node: id, region, reachable, roundTripMs: 1, said: { ...copy, ...rest, seenPosition: 0, restorable: false } };
+      return {
+        node: id,
+        region,
+        reachable,
+        roundTripMs: 1,
+        said: { ...copy, ...rest, seenPosition: 0, restorable: false },
+      };
     });
 }
 
