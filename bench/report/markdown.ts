@@ -55,11 +55,12 @@ const regionColumns: readonly Column<{ point: PointResult; i: number }>[] = [
 
 const acknowledgement = `What an acknowledged commit rests on:
 
-| store    | durable (fsync) before the answer                            | copies before the answer                                                       |
-| -------- | ------------------------------------------------------------ | ------------------------------------------------------------------------------ |
-| Meridian | at the home, and at the client's own node when it is another | 1 at the home, 2 from elsewhere; the other regions follow                      |
-| etcd     | at 2 of 3 members                                            | 2; the third follows                                                           |
-| Galera   | at the client's own node                                     | 3 have received it, 2 of them in memory alone; they apply and sync it after it |`;
+| store            | durable (fsync) before the answer                                                      | copies before the answer                                                       |
+| ---------------- | -------------------------------------------------------------------------------------- | ------------------------------------------------------------------------------ |
+| Meridian         | at the home, and at the client's own node when it is another                           | 1 at the home, 2 from elsewhere; the other regions follow                      |
+| Meridian on etcd | at 2 of 3 members, at the sequencer's node, and at the client's own when it is another | 2 in etcd, and the nodes' own                                                  |
+| etcd             | at 2 of 3 members                                                                      | 2; the third follows                                                           |
+| Galera           | at the client's own node                                                               | 3 have received it, 2 of them in memory alone; they apply and sync it after it |`;
 
 /** The whole run as Markdown, for a file and for the terminal. */
 export function markdownReport(run: RunResult): string {
