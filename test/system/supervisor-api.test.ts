@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startTestCluster, type TestCluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
 
 let cluster: TestCluster;
-beforeEach(async () => void (cluster = await startTestCluster()));
-afterEach(() => cluster.discard());
+beforeAll(async () => void (cluster = await startTestCluster()));
+afterAll(() => cluster.discard());
 
 async function put(node: string, keyspace: string): Promise<number> {
   const url = `${cluster.node(node).httpUrl}/v1/keyspaces/${keyspace}/keys/k`;
@@ -35,6 +35,14 @@ it('lets a home commit while both others stand still', async () => {
   await cluster.ready();
 });
 
+it('tells of a node that dies unasked', async () => {
+  process.kill(cluster.node('eu-west').pid, 'SIGKILL');
+  const died = await eventually(() => cluster.events.find(({ kind }) => kind === 'died') ?? false);
+  expect(died).toMatchObject({ name: 'eu-west', exit: { signal: 'SIGKILL' }, restartMs: undefined });
+  await cluster.node('eu-west').start();
+  await cluster.ready();
+});
+
 it('stops in order, also a node that stands still, and stopping again changes nothing', async () => {
   cluster.node('ap-south').pause();
   await cluster.stop();
@@ -43,10 +51,4 @@ it('stops in order, also a node that stands still, and stopping again changes no
   expect(existsSync(join(cluster.dataDirectory, 'supervisor.lock'))).toBe(false);
   for (const { id } of cluster.nodes)
     expect(readFileSync(join(cluster.dataDirectory, id, 'node.log'), 'utf8')).toContain('"msg":"stopping"');
-});
-
-it('tells of a node that dies unasked', async () => {
-  process.kill(cluster.node('eu-west').pid, 'SIGKILL');
-  const died = await eventually(() => cluster.events.find(({ kind }) => kind === 'died') ?? false);
-  expect(died).toMatchObject({ node: 'eu-west', exit: { signal: 'SIGKILL' }, restartMs: undefined });
 });

@@ -1,59 +1,23 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePortRange, temporaryDirectory } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
+import { Supervisor } from './supervisor-process.js';
 
-/** `make run`, as a user has it: the built supervisor in a process of its own. */
-class Supervisor {
-  output = '';
-  private readonly child: ChildProcess;
-  private ended: { code: number | null; signal: string | null } | undefined;
-
-  constructor(args: readonly string[], environment: Record<string, string> = {}) {
-    this.child = spawn(process.execPath, ['dist/src/local/main.js', ...args], {
-      env: { ...process.env, ...environment },
-    });
-    for (const stream of [this.child.stdout!, this.child.stderr!])
-      stream.on('data', (bytes: Buffer) => (this.output += bytes.toString('utf8')));
-    this.child.once('close', (code, signal) => (this.ended = { code, signal }));
-  }
-
-  async serves(): Promise<void> {
-    await eventually(
-      () => {
-        if (this.ended !== undefined) throw new Error(`it ended: ${this.output}`);
-        return this.output.includes('Ctrl-C stops the cluster');
-      },
-      { withinMs: 60_000 },
-    );
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.child.kill(signal);
-  }
-
-  async exit(): Promise<number | string | null> {
-    await eventually(() => this.ended !== undefined, { withinMs: 60_000, what: 'the end of the supervisor' });
-    return this.ended!.code ?? this.ended!.signal;
-  }
-}
-
+/** One folder and one set of ports for all tests: each goes on with the cluster that the one before has left. */
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 let base: number;
-let running: Supervisor[];
+const begun: Supervisor[] = [];
+let current: Supervisor | undefined;
 
-beforeEach(async () => {
+beforeAll(async () => {
   directory = await temporaryDirectory();
   base = await freePortRange(6);
-  running = [];
 });
-afterEach(async () => {
-  for (const supervisor of running) {
-    supervisor.signal('SIGTERM');
-    await supervisor.exit();
-  }
+afterAll(async () => {
+  for (const supervisor of begun) supervisor.signal('SIGTERM');
+  for (const supervisor of begun) await supervisor.exit();
   await eventually(async () => (await servingPorts()).length === 0, { withinMs: 30_000 });
   await directory.remove();
 });
@@ -63,8 +27,21 @@ function supervise(args: readonly string[] = [], environment: Record<string, str
     ['--data', directory.path, '--ports-from', String(base), ...args],
     environment,
   );
-  running.push(supervisor);
+  begun.push(supervisor);
   return supervisor;
+}
+
+/** The supervisor of a cluster that serves: the one that runs, or another. */
+async function serving(environment: Record<string, string> = {}): Promise<Supervisor> {
+  if (current === undefined || current.hasEnded) current = supervise([], environment);
+  await current.serves();
+  return current;
+}
+
+async function stop(supervisor: Supervisor, signal: NodeJS.Signals): Promise<void> {
+  supervisor.signal(signal);
+  expect(await supervisor.exit()).toBe(0);
+  expect(await servingPorts()).toEqual([]);
 }
 
 const urlOf = (region: number): string => `http://127.0.0.1:${base + region}`;
@@ -123,25 +100,20 @@ async function pidOf(region: string): Promise<number> {
 
 describe('a cluster on one machine', () => {
   it('starts, takes a write, stops on Ctrl-C with 0, and continues with its data', async () => {
-    const first = supervise();
-    await first.serves();
+    const first = await serving();
     const written = await put(0, 'greeting', 'hello');
     expect(await get(2, 'greeting')).toBe('hello');
-    first.signal('SIGINT');
-    expect(await first.exit()).toBe(0);
+    await stop(first, 'SIGINT');
     expect(first.output).toContain('Stopped.');
-    expect(await servingPorts()).toEqual([]);
 
-    const second = supervise();
-    await second.serves();
+    await serving();
     expect(await get(1, 'greeting')).toBe('hello');
     const next = await put(1, 'greeting', 'again');
     expect(next.split(':')).toEqual([written.split(':')[0], String(Number(written.split(':')[1]) + 1)]);
   });
 
   it('shows regions, homes, data and three commands in its banner', async () => {
-    const supervisor = supervise();
-    await supervisor.serves();
+    const supervisor = await serving();
     for (const part of [
       `us-east    ${urlOf(0)}   gRPC 127.0.0.1:${base + 3}   home of default`,
       `eu-west    ${urlOf(1)}`,
@@ -158,8 +130,7 @@ describe('a cluster on one machine', () => {
   });
 
   it('is refused on data or ports that another uses, and leaves that one alone', async () => {
-    const first = supervise();
-    await first.serves();
+    await serving();
     const sameData = supervise(['--ports-from', String(await freePortRange(6))]);
     expect(await sameData.exit()).toBe(1);
     expect(sameData.output).toMatch(/Another cluster \(process \d+\) already runs on/);
@@ -169,56 +140,33 @@ describe('a cluster on one machine', () => {
     expect(await samePorts.exit()).toBe(1);
     expect(samePorts.output).toContain(`127.0.0.1:${base} (http of us-east) is in use by another process`);
     await other.remove();
-    await put(0, 'k', 'still here');
-    expect(await get(1, 'k')).toBe('still here');
+    await put(0, 'refused', 'still here');
+    expect(await get(1, 'refused')).toBe('still here');
   });
 
   it('takes its nodes along when it is killed, and leaves data that the next start continues', async () => {
-    const first = supervise();
-    await first.serves();
-    await put(0, 'k', 'kept');
+    const first = await serving();
+    await put(0, 'killed', 'kept');
     first.signal('SIGKILL');
     expect(await first.exit()).toBe('SIGKILL');
     await eventually(async () => (await servingPorts()).length === 0, { withinMs: 30_000 });
 
-    const second = supervise();
-    await second.serves();
-    expect(await get(2, 'k')).toBe('kept');
+    await serving();
+    expect(await get(2, 'killed')).toBe('kept');
   });
 
   it('starts a node again that died, and says so', async () => {
-    const supervisor = supervise();
-    await supervisor.serves();
-    await put(0, 'k', 'kept');
+    const supervisor = await serving();
+    await put(0, 'died', 'kept');
     process.kill(await pidOf('us-east'), 'SIGKILL');
     await eventually(() => supervisor.output.includes('us-east runs again'), { withinMs: 60_000 });
     expect(supervisor.output).toContain('us-east died by SIGKILL; it starts again in 0.5 s');
-    await eventually(async () => (await get(1, 'k')) === 'kept', { withinMs: 30_000 });
-  });
-
-  it('does not begin a history anew where a part of the data is gone', async () => {
-    const first = supervise();
-    await first.serves();
-    const written = await put(0, 'k', 'kept');
-    first.signal('SIGTERM');
-    expect(await first.exit()).toBe(0);
-    await rm(join(directory.path, 'us-east'), { recursive: true });
-
-    supervise();
-    await eventually(async () => (await nodesSeenBy(1)).every(({ reachable }) => reachable), {
-      withinMs: 60_000,
-    });
-    const history = written.split(':')[0];
-    expect(await historyAt(1)).toBe(history);
-    expect([undefined, history]).toContain(await historyAt(0));
-    expect(await fetch(`${urlOf(1)}/v1/keyspaces/default/keys/k`).then((answer) => answer.text())).toBe(
-      'kept',
-    );
+    await eventually(async () => (await get(1, 'died')) === 'kept', { withinMs: 30_000 });
   });
 
   it('puts the round trips of cluster.yaml between the nodes with WAN=1', async () => {
-    const supervisor = supervise([], { WAN: '1' });
-    await supervisor.serves();
+    if (current !== undefined && !current.hasEnded) await stop(current, 'SIGTERM');
+    const supervisor = await serving({ WAN: '1' });
     expect(supervisor.output).toContain('us-east ↔ eu-west 80 ms · us-east ↔ ap-south 190 ms');
     const measured = await eventually(async () => {
       const nodes = await nodesSeenBy(1);
@@ -230,6 +178,7 @@ describe('a cluster on one machine', () => {
   });
 
   it('says what is wrong with its settings', async () => {
+    if (current !== undefined && !current.hasEnded) await stop(current, 'SIGTERM');
     const misspelt = supervise([], { MERIDIAN_LOG_LEVL: 'debug' });
     expect(await misspelt.exit()).toBe(1);
     expect(misspelt.output).toContain('environment: MERIDIAN_LOG_LEVL: unknown variable');
@@ -239,5 +188,22 @@ describe('a cluster on one machine', () => {
     const noRegions = supervise(['--regions', directory.path]);
     expect(await noRegions.exit()).toBe(1);
     expect(noRegions.output).toContain(`${directory.path}/cluster.yaml: there is no such file`);
+  });
+
+  it('does not begin a history anew where a part of the data is gone', async () => {
+    const first = await serving();
+    const written = await put(0, 'partly', 'kept');
+    await stop(first, 'SIGTERM');
+    await rm(join(directory.path, 'us-east'), { recursive: true });
+
+    current = supervise();
+    await eventually(async () => (await nodesSeenBy(1)).every(({ reachable }) => reachable), {
+      withinMs: 60_000,
+    });
+    const history = written.split(':')[0];
+    expect(await historyAt(1)).toBe(history);
+    expect([undefined, history]).toContain(await historyAt(0));
+    const kept = await fetch(`${urlOf(1)}/v1/keyspaces/default/keys/partly`);
+    expect(await kept.text()).toBe('kept');
   });
 });
