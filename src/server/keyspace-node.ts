@@ -66,7 +66,10 @@ export class KeyspaceNode {
     this.donor = new SnapshotDonor({ keyspace: name, store, runtime });
     const successorMsMax = options.sharedLog === undefined ? 0 : limits.successorWaitMsMax;
     this.link = new SequencerLink(self, store, runtime, seen);
-    const commits = new PendingCommits(this.link, store, runtime, successorMsMax);
+    const commits = new PendingCommits(this.link, store, runtime, {
+      successorMsMax,
+      whyNot: () => this.whyNotSequencing,
+    });
     this.commits = commits;
     store.onApplied((_, head) => waiters.advance(head.seqno));
     const askTail = (): Promise<Tail | undefined> => this.link.askTailWithin(successorMsMax);

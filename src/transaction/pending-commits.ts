@@ -43,6 +43,13 @@ interface Pending {
   readonly settle: (settled: Settled) => void;
 }
 
+export interface CommitOptions {
+  /** For so long after a sequencer was lost new submissions wait for its successor, and are then refused. ms */
+  readonly successorMsMax?: number;
+  /** What this node knows of why nobody sequences, beside what its link was told. */
+  readonly whyNot?: () => string | undefined;
+}
+
 const resubmitMs = 1000;
 
 /**
@@ -55,13 +62,12 @@ export class PendingCommits implements LinkListener {
   readonly #runtime: Runtime;
   readonly #pending = new Map<TransactionId, Pending>();
   readonly #queue: CommitQueue;
-  readonly #successorMsMax: number;
+  readonly #options: CommitOptions;
   /** Until then a successor is waited for, monotonic ms. */
   #awaitUntilMs = -Infinity;
 
-  /** `successorMsMax`: for so long after a sequencer was lost new submissions wait for its successor, and are then refused; ms. */
-  constructor(link: SequencerLink, store: KeyspaceStore, runtime: Runtime, successorMsMax = 0) {
-    this.#successorMsMax = successorMsMax;
+  constructor(link: SequencerLink, store: KeyspaceStore, runtime: Runtime, options: CommitOptions = {}) {
+    this.#options = options;
     this.#link = link;
     this.#store = store;
     this.#runtime = runtime;
@@ -104,7 +110,7 @@ export class PendingCommits implements LinkListener {
     const certain = !attempt.mayBeRetry;
     const waitMs = this.#link.serving ? 0 : this.#awaitUntilMs - this.#runtime.clock.monotonicMs();
     if (!this.#link.serving && waitMs <= 0) {
-      const detail = this.#link.status.whyNot ?? '';
+      const detail = this.#whyNot();
       return Promise.resolve({ kind: 'refused', code: 'SEQUENCER_UNAVAILABLE', detail, certain });
     }
     const bytes = submissionBytes(attempt.submission);
@@ -142,7 +148,7 @@ export class PendingCommits implements LinkListener {
   }
 
   onNotServing(): void {
-    this.#awaitUntilMs = this.#runtime.clock.monotonicMs() + this.#successorMsMax;
+    this.#awaitUntilMs = this.#runtime.clock.monotonicMs() + (this.#options.successorMsMax ?? 0);
   }
 
   /** `waitMs`: it is not sent, but waits so long at the most for the sequencer that comes. */
@@ -169,9 +175,13 @@ export class PendingCommits implements LinkListener {
     return pending;
   }
 
+  #whyNot(): string {
+    return this.#options.whyNot?.() ?? this.#link.status.whyNot ?? '';
+  }
+
   #refuseUnsent(pending: Pending): void {
     if (pending.sends > 0 || this.#pending.get(pending.id) !== pending) return;
-    const detail = this.#link.status.whyNot ?? '';
+    const detail = this.#whyNot();
     const certain = !pending.tombstoneOnly;
     this.#end(pending, { kind: 'refused', code: 'SEQUENCER_UNAVAILABLE', detail, certain });
   }

@@ -41,7 +41,7 @@ export class CommittingNode {
       this.link as unknown as SequencerLink,
       store as unknown as KeyspaceStore,
       runtime,
-      successorMsMax,
+      { successorMsMax },
     );
   }
 

@@ -50,7 +50,7 @@ export class Term {
   lose(why: string): void {
     if (this.#over !== undefined) return;
     this.#finish(why);
-    this.#options.runtime.logger.warn({ why }, 'the role is lost');
+    this.#options.runtime.logger.debug({ why }, 'the role is lost');
     this.#options.onLost(why);
   }
 
