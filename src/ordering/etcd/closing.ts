@@ -36,8 +36,9 @@ export class Closing {
         this.#waiting.delete(reject);
         settle();
       };
-      if (this.#isClosed) return reject(new LogClosed('the log is closed'));
-      this.#waiting.add(reject);
+      if (this.#isClosed) reject(new LogClosed('the log is closed'));
+      else this.#waiting.add(reject);
+      // Also of a log that is closed: nobody else would hear that it failed.
       work.then(
         (value) => settled(() => resolve(value)),
         (error: unknown) => settled(() => reject(closedOr(error))),
