@@ -19,7 +19,8 @@ type Marked = Result<{ readonly mark: string; readonly position: number }>;
 export interface ConsistencyCheckPorts {
   readonly self: NodeId;
   /** The node whose store is the log. */
-  readonly home: NodeId;
+  /** The node whose copy is the log; undefined where nodes share the log. */
+  readonly home: NodeId | undefined;
   /** Every node of the keyspace, this one included. */
   readonly nodes: readonly NodeId[];
   readonly store: KeyspaceStore;
@@ -103,7 +104,7 @@ export class ConsistencyCheck {
       const refused = `the check at mark ${this.#run?.mark} is still running here`;
       return Promise.resolve(fail('OPERATION_REFUSED', refused));
     }
-    const elsewhere = 'this node does not sequence the keyspace now: ask its home';
+    const elsewhere = 'this node does not sequence the keyspace now: ask the one that does';
     return this.#ports.mark() ?? Promise.resolve(fail('OPERATION_REFUSED', elsewhere));
   }
 

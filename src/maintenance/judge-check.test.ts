@@ -19,6 +19,19 @@ describe('a consistency check', () => {
     expect(judge(home, ['a'])).toMatchObject({ verdict: 'equal', isWrongHere: false });
   });
 
+  it('condemns nobody of two that differ where neither copy is the log', () => {
+    const hashes = new Map([
+      [home, 'a'],
+      [east, 'b'],
+    ]);
+    const nodes = [home, east];
+    for (const self of nodes)
+      expect(judgeCheck({ self, home: undefined, nodes, hashes, isOver: true })).toMatchObject({
+        verdict: 'differs',
+        isWrongHere: false,
+      });
+  });
+
   it('is incomplete when a node did not report in time, and names it', () => {
     const judged = judge(east, ['a', 'a', undefined], true);
     expect(judged).toMatchObject({ verdict: 'incomplete', isWrongHere: false });

@@ -4,7 +4,8 @@ import type { CheckStatus } from '../transaction/service.js';
 /** The hashes of one mark as far as they are reported. */
 export interface CheckReports {
   readonly self: NodeId;
-  readonly home: NodeId;
+  /** The node whose copy is the log; undefined where nodes share the log. */
+  readonly home: NodeId | undefined;
   /** Every node of the keyspace, this one included. */
   readonly nodes: readonly NodeId[];
   /** This node's included; only hashes that are there. */
@@ -22,7 +23,7 @@ export interface Judgement {
 
 /**
  * Who differs from a strict majority of all nodes is wrong; one that has not reported may yet agree with anybody. Of a
- * keyspace's two nodes it is the one that differs from the home, whose copy is the log. Where there is no majority
+ * keyspace's two nodes it is the one that differs from the home, if its copy is the log. Where there is no majority
  * nobody stops, and the operator decides.
  */
 export function judgeCheck(reports: CheckReports): Judgement {
@@ -59,7 +60,7 @@ function groupsOf({ nodes, hashes }: CheckReports): Group[] {
 }
 
 function rightHash({ nodes, home, hashes }: CheckReports, groups: readonly Group[]): string | undefined {
-  if (nodes.length === 2) return hashes.get(home);
+  if (nodes.length === 2 && home !== undefined) return hashes.get(home);
   const [largest] = groups;
   return largest !== undefined && largest.of.length * 2 > nodes.length ? largest.hash : undefined;
 }

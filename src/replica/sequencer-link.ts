@@ -1,5 +1,11 @@
 import { zeroHash } from '../model/entry.js';
-import { uuidFromBytes, uuidToBytes, type NodeId, type TransactionId } from '../model/ids.js';
+import {
+  uuidFromBytes,
+  uuidToBytes,
+  type KeyspaceId,
+  type NodeId,
+  type TransactionId,
+} from '../model/ids.js';
 import { limits } from '../model/limits.js';
 import { delay, type Runtime } from '../runtime/runtime.js';
 import type { Head, KeyspaceStore } from '../storage/store.js';
@@ -50,7 +56,7 @@ export class SequencerLink {
   #stream: PeerStream | undefined;
   #sequencer: NodeId | undefined;
   /** The sequencer's history, when it is not that of this node's copy: nothing is submitted to it. */
-  #foreign: string | undefined;
+  #foreign: KeyspaceId | undefined;
   #serving = false;
   #whyNot: string | undefined;
   #lastHeardMs: number | undefined;
@@ -93,6 +99,11 @@ export class SequencerLink {
     return Math.max(0, Math.round(this.#runtime.clock.monotonicMs() - this.#lastHeardMs));
   }
 
+  /** The history of the sequencer that was last heard, when it is not that of this node's copy. */
+  get otherHistory(): KeyspaceId | undefined {
+    return this.#foreign;
+  }
+
   get serving(): boolean {
     return this.#serving;
   }
@@ -126,7 +137,7 @@ export class SequencerLink {
     return true;
   }
 
-  #whyRefused(welcome: CertifyWelcome, foreign: string | undefined): string | undefined {
+  #whyRefused(welcome: CertifyWelcome, foreign: KeyspaceId | undefined): string | undefined {
     if (foreign === undefined)
       return this.#seen.accepts(welcome)
         ? undefined
@@ -135,9 +146,9 @@ export class SequencerLink {
     return isReplaced ? `the history ${foreign} was replaced` : undefined;
   }
 
-  #historyBesideOurs({ keyspaceId }: CertifyWelcome): string | undefined {
+  #historyBesideOurs({ keyspaceId }: CertifyWelcome): KeyspaceId | undefined {
     const ours = this.#store.head.keyspaceId;
-    const theirs = uuidFromBytes(keyspaceId);
+    const theirs = uuidFromBytes(keyspaceId) as KeyspaceId;
     const isNone = keyspaceId.every((byte) => byte === 0);
     return ours === undefined || isNone || ours === theirs ? undefined : theirs;
   }

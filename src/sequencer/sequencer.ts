@@ -304,13 +304,15 @@ export class Sequencer {
 
   /** Who is ahead of this node may have read the log, and this node be deposed: only who is ahead of the log is in the wrong. */
   async #compareWithLog(hello: CertifyHello, peer: CertifyPeer): Promise<void> {
-    const { log, store } = this.#ports;
+    const { log, store, runtime } = this.#ports;
     const term = this.#term;
-    await term?.idle();
     const tail = await log.tail().catch(() => undefined);
+    const isBehind = (): boolean => tail === undefined || store.head.position < tail.position;
+    // What this term has just appended is applied in a moment.
+    for (let waits = 0; waits < 20 && isBehind() && this.#term === term; waits++)
+      await delay(runtime.timers, compareEveryMs);
     if (term === undefined || this.#term !== term) return;
-    if (tail === undefined || tail.position > store.head.position)
-      return this.#lose(term, 'the log was not read to its tail');
+    if (isBehind()) return this.#lose(term, 'the log was not read to its tail');
     const why = disagreement(peer.node, hello, store);
     if (why !== undefined) this.halt(why);
   }

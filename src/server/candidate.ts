@@ -126,7 +126,7 @@ export class Candidate implements Candidacy {
   }
 
   async takeOver(): Promise<string | undefined> {
-    const { follower, store, log, peers } = this.#ports;
+    const { follower, store, log, peers, whyUnfit } = this.#ports;
     await follower.pause();
     await store.recover();
     const tail = await log.tail();
@@ -136,7 +136,7 @@ export class Candidate implements Candidacy {
       ({ said }) => historyOf(said) === store.head.keyspaceId && said!.position > tail.position,
     );
     return ahead === undefined
-      ? undefined
+      ? whyUnfit()
       : `the log was set back: ${ahead.node} holds position ${ahead.said!.position}, the log ends at ${tail.position}`;
   }
 
@@ -188,7 +188,7 @@ export class Candidate implements Candidacy {
         const entries = await log.read(logPosition(store.head.position + 1), readBytes);
         if (entries === 'trimmed') {
           const why = `the log no longer keeps position ${store.head.position + 1}, which is next here`;
-          takeSnapshot(why, undefined);
+          if (this.#isDonorInReach()) takeSnapshot(why, undefined);
           return why;
         }
         if (store.head.position < 0 && entries[0] !== undefined && beginsWithCopy(entries[0])) {
@@ -205,6 +205,19 @@ export class Candidate implements Candidacy {
       return error.message;
     }
     return this.#stopped ? 'the node stops' : undefined;
+  }
+
+  /** Without one the copy is kept: it serves local reads. */
+  #isDonorInReach(): boolean {
+    const { store, peers } = this.#ports;
+    const { keyspaceId, position } = store.head;
+    return peers().some(
+      ({ reachable, said }) =>
+        reachable &&
+        said !== undefined &&
+        said.position > position &&
+        (keyspaceId === undefined || historyOf(said) === keyspaceId),
+    );
   }
 
   #whyOtherLog(tail: LogTail): string | undefined {

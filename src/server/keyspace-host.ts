@@ -188,7 +188,13 @@ export class KeyspaceHost {
       return fail('OPERATION_REFUSED', 'this node sequences the keyspace: its copy is not to be replaced');
     if (this.#search.now().length === 0)
       return fail('OPERATION_REFUSED', 'no node that serves the keyspace can be reached');
-    this.#begin('joining', () => this.#join({ why: 'an operator ordered it', ordered: true }));
+    const history = this.#node?.link.otherHistory;
+    const order = {
+      why: 'an operator ordered it',
+      ordered: true,
+      ...(history === undefined ? {} : { history }),
+    };
+    this.#begin('joining', () => this.#join(order));
     return succeed({ setAside: undefined });
   }
 

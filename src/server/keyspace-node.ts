@@ -96,7 +96,7 @@ export class KeyspaceNode {
     const { store, commits } = this;
     return new Maintenance({
       ...{ self, nodes: nodes.map(({ id }) => id), store, commits, retention, told, runtime },
-      home: homeNode,
+      home: this.#options.sharedLog === undefined ? homeNode : undefined,
       everyMs: checksEveryMs,
       isHome: () => this.sequencing,
       mark: () => (this.sequencing ? this.#role.sequencer?.mark() : undefined),

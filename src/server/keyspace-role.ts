@@ -63,6 +63,7 @@ export class KeyspaceRole {
   readonly follower: Follower | undefined;
   readonly #candidate: Candidate | undefined;
   readonly #ports: RolePorts;
+  readonly #whyUnfit: RoleParts['whyUnfit'];
   #cancelLooking: Cancel = () => {};
   #betterSinceMs: number | undefined;
   #returnAfterMs = -Infinity;
@@ -70,6 +71,7 @@ export class KeyspaceRole {
 
   constructor(ports: RolePorts, { link, takeIndex, whyUnfit }: RoleParts) {
     this.#ports = ports;
+    this.#whyUnfit = whyUnfit;
     const { name, self, homeNode, sharedLog, store, runtime } = ports;
     const isFixedHome = sharedLog === undefined && self === homeNode;
     const source = (): NodeId | undefined => (sharedLog === undefined ? homeNode : link.status.sequencer);
@@ -138,6 +140,8 @@ export class KeyspaceRole {
   #lookHome(): void {
     const { store, peers, runtime } = this.#ports;
     const nowMs = runtime.clock.monotonicMs();
+    const unfit = this.sequencing ? this.#whyUnfit() : undefined;
+    if (unfit !== undefined) return this.sequencer?.handOver(unfit);
     const better = this.sequencing ? betterPlaced(this.#ports, store.head, peers()) : undefined;
     if (better === undefined) {
       this.#betterSinceMs = undefined;
