@@ -15,6 +15,8 @@ import type { Places } from './places.js';
 import { ReplayedLog } from './replayed-log.js';
 import { checkOutcome, checkPlace, checkRead } from './transactions.js';
 
+const applyMsMax = 5000;
+
 /** Everything that must hold of a world at rest. Returns what does not. */
 export async function finalChecks(world: World, history: History, places: Places): Promise<string[]> {
   const problems = [...history.violations, ...world.violations];
@@ -25,9 +27,8 @@ export async function finalChecks(world: World, history: History, places: Places
     const home = isShared ? nodes[0] : world.homeOf(keyspace).running?.keyspaceNode(keyspace);
     if (home === undefined) continue;
     const written = world.logs.of(keyspace);
+    if (isShared) problems.push(...(await appliedToItsEnd(world, nodes, written)));
     const log = await replay(home, written);
-    if (isShared && written.newest !== log.newest)
-      problems.push(`${keyspace}: the log in etcd ends at ${written.newest}, the nodes at ${log.newest}`);
     history.count('tombstones', log.tombstones.size);
     history.count('epoch changes', log.epoch - 1);
     history.count('commits', log.tail);
@@ -62,16 +63,34 @@ export async function finalChecks(world: World, history: History, places: Places
   return problems;
 }
 
+/** What etcd holds is applied everywhere, or is soon: somebody may be checking the copies now. */
+async function appliedToItsEnd(
+  world: World,
+  nodes: readonly KeyspaceNode[],
+  written: WrittenLog,
+): Promise<string[]> {
+  const isApplied = (): boolean => nodes.every(({ store }) => store.head.position === written.newest);
+  return world.until('the log in etcd is applied to its end', isApplied, applyMsMax).then(
+    () => [],
+    (error: unknown) => [String(error)],
+  );
+}
+
 /** The log as it was written, by its home or into etcd, whatever of it is still kept. */
 async function replay({ store }: KeyspaceNode, written: WrittenLog): Promise<ReplayedLog> {
   const log = new ReplayedLog();
-  for (let position = 0; position <= store.head.position; position++) log.add(written.at(position));
+  for (let position = 0; position <= store.head.position; position++) {
+    const bytes = written.at(position);
+    if (bytes !== undefined) log.add(bytes);
+    else log.problems.push(`entry ${position} was never written, and is held`);
+  }
   const kept: Uint8Array[] = [];
   while (store.oldestPosition + kept.length <= store.head.position)
     kept.push(...(await store.entries(logPosition(store.oldestPosition + kept.length), 1024 * 1024)));
   kept.forEach((bytes, i) => {
     const position = store.oldestPosition + i;
-    if (!written.at(position).equals(bytes)) log.problems.push(`entry ${position} is not what was written`);
+    if (written.at(position)?.equals(bytes) !== true)
+      log.problems.push(`entry ${position} is not what was written`);
   });
   return log;
 }

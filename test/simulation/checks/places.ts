@@ -3,7 +3,7 @@ import type { ReplayedLog } from './replayed-log.js';
 
 /**
  * Which history every node showed at which position: at one position there is one history, at every node, also of one
- * region, and for ever.
+ * region, and for ever. Of a log in etcd nobody holds more than etcd ever did.
  */
 export class Places {
   readonly #hashes = new Map(keyspaceNames.map((name) => [name, new Map<number, string>()]));
@@ -17,6 +17,8 @@ export class Places {
         const head = running?.keyspaceNode(keyspace)?.store.head;
         if (head === undefined || head.position < 0) continue;
         const hash = head.chainHash.toString('latin1');
+        if (world.shared.has(keyspace) && head.position > world.logs.of(keyspace).newest)
+          problems.push(`${id}/${keyspace} is at ${head.position}, beyond the log in etcd`);
         const before = hashes.get(head.position);
         if (before === undefined) hashes.set(head.position, hash);
         else if (before !== hash) problems.push(`${id}/${keyspace} differs at position ${head.position}`);

@@ -45,6 +45,7 @@ import {
   sayingDurableAtOnce,
   takingAnySlotForOurs,
   takingSilenceForDurable,
+  tellingNobodyOfALostRole,
   tellingTheTailFromMemory,
   trimmingWhatNobodyHolds,
 } from './etcd.js';
@@ -297,34 +298,36 @@ const copies: readonly PlantedBug[] = [
 ];
 
 /** One of a log in etcd. */
-function shared(name: string, caughtAs: RegExp, wraps: Wraps, first = 1): PlantedBug {
-  return { name, caughtAs, plant: () => wraps, first };
+function shared(name: string, caughtAs: RegExp, plant: () => Wraps, first = 1): PlantedBug {
+  return { name, caughtAs, plant, first };
 }
 
 const sharedLogs: readonly PlantedBug[] = [
-  shared('an append does not compare who leads', / is written by who does not lead/, {
+  shared('an append does not compare who leads', / is written by who does not lead/, () => ({
     kv: comparingNot('leader'),
-  }),
-  shared('an append does not compare the entry before it', /slot \d+ is written again after it was trimmed/, {
-    kv: comparingNot('predecessor'),
-  }),
+  })),
+  shared(
+    'an append does not compare the entry before it',
+    /slot \d+ is written again after it was trimmed/,
+    () => ({ kv: comparingNot('predecessor') }),
+  ),
   shared(
     "whatever is in the slot is taken for one's own",
     / differs at position | of another history than the log's/,
-    {
-      kv: takingAnySlotForOurs,
-    },
+    () => ({ kv: takingAnySlotForOurs, log: tellingNobodyOfALostRole }),
   ),
-  shared('an append without an answer is taken for durable', / was acknowledged .* and is /, {
+  shared('an append without an answer is taken for durable', / is at \d+, beyond the log in etcd/, () => ({
     kv: takingSilenceForDurable,
-  }),
-  shared('a deposed sequencer tells the tail from memory', /causal/, { log: tellingTheTailFromMemory }),
-  shared('an append is said to be durable when it is sent', / was acknowledged .* and is /, {
+  })),
+  shared('a deposed sequencer tells the tail from memory', /, causally, when /, () => ({
+    log: tellingTheTailFromMemory,
+  })),
+  shared('an append is said to be durable when it is sent', / is at \d+, beyond the log in etcd/, () => ({
     log: sayingDurableAtOnce,
-  }),
-  shared('what one region alone holds is trimmed', / is trimmed, and held in /, {
-    log: trimmingWhatNobodyHolds,
-  }),
+  })),
+  shared('what one region alone holds is trimmed', / is trimmed, and held in /, () => ({
+    log: trimmingWhatNobodyHolds(),
+  })),
   bug('a successor keeps the epoch', /entry \d+: epoch \d+ was expected/, () => {
     divert({
       barrierAfter: (real) => (before, logTimeMs, node) =>

@@ -1,5 +1,6 @@
+import { vi } from 'vitest';
 import { decodeEntryHeader, entryHash } from '../../../src/model/entry.js';
-import { seqno } from '../../../src/model/ids.js';
+import { seqno, type LogPosition } from '../../../src/model/ids.js';
 import {
   EtcdError,
   type EtcdKv,
@@ -7,6 +8,7 @@ import {
   type EtcdTxnAnswer,
 } from '../../../src/ordering/etcd/etcd-kv.js';
 import type { Fence, LogTail, OrderedLog } from '../../../src/ordering/ordered-log.js';
+import { Candidate } from '../../../src/server/candidate.js';
 import { partsOf } from '../world/etcd-keys.js';
 
 /** The entry that a transaction appends; undefined when it appends none. */
@@ -71,15 +73,20 @@ function forwarding(log: OrderedLog): OrderedLog {
   };
 }
 
+/** Who has lost the role is not told so. */
+export function tellingNobodyOfALostRole(log: OrderedLog): OrderedLog {
+  return { ...forwarding(log), lead: (nonce, _, ...others) => log.lead(nonce, undefined, ...others) };
+}
+
 /** Who leads says where the log ends by what it has appended, without asking whether it still leads. */
 export function tellingTheTailFromMemory(log: OrderedLog): OrderedLog {
   let known: LogTail | undefined;
   const forget = (): void => (known = undefined);
   return {
     ...forwarding(log),
-    lead: (nonce, onLost, ...others) => {
+    lead: (nonce, _, ...others) => {
       forget();
-      return log.lead(nonce, onLost, ...others);
+      return log.lead(nonce, undefined, ...others);
     },
     resign: (fence) => {
       forget();
@@ -108,7 +115,18 @@ export function sayingDurableAtOnce(log: OrderedLog): OrderedLog {
   };
 }
 
-/** All but the newest entry goes at every look, whoever holds it. */
-export function trimmingWhatNobodyHolds(log: OrderedLog): OrderedLog {
-  return { ...forwarding(log), trim: async (fence) => log.trim(fence, (await log.tail()).position as never) };
+/** Whatever nobody else holds may go, and all but the newest that was appended does. */
+export function trimmingWhatNobodyHolds(): (log: OrderedLog) => OrderedLog {
+  vi.spyOn(Candidate.prototype, 'heldPosition', 'get').mockReturnValue(Infinity);
+  return (log) => {
+    let newest: LogPosition | undefined;
+    return {
+      ...forwarding(log),
+      append: (fence, position, bytes) => {
+        newest = position;
+        return log.append(fence, position, bytes);
+      },
+      trim: (fence, upTo) => log.trim(fence, newest ?? upTo),
+    };
+  };
 }

@@ -1,6 +1,7 @@
 import { keyspaceNames, type World } from '../world/world.js';
 import { lost } from '../world/sim-node.js';
 import { Apps } from './apps.js';
+import { CausalReader } from './causal-reader.js';
 import { Client } from './client.js';
 import type { History } from './history.js';
 import { observedRange, seen, type Observed } from './observed.js';
@@ -20,6 +21,7 @@ export class Workload {
   readonly #pace: number;
   readonly #apps: Apps;
   readonly #watcher: FeedWatcher;
+  readonly #reader: CausalReader;
   #running = 0;
   #stopped = false;
 
@@ -28,6 +30,7 @@ export class Workload {
     this.#world = world;
     this.#pace = pace;
     this.#watcher = new FeedWatcher(world, history);
+    this.#reader = new CausalReader(world, history);
     this.#apps = new Apps(world, history, () => this.#aheadOfPace() > transactionsAhead);
     for (const region of new Set(world.nodes.map((node) => node.region))) {
       const nodes = world.nodes.filter((node) => node.region === region);
@@ -45,6 +48,7 @@ export class Workload {
   start(): void {
     this.#apps.start();
     this.#world.spawn(this.#watcher.run());
+    this.#world.spawn(this.#reader.run());
     for (const client of this.#clients) {
       this.#running += 1;
       this.#world.spawn(this.#go(client).finally(() => (this.#running -= 1)));
@@ -53,6 +57,7 @@ export class Workload {
 
   stop(): void {
     this.#stopped = true;
+    this.#reader.stop();
     this.#apps.stop();
     for (const client of this.#clients) client.careless = false;
   }

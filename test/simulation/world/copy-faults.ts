@@ -39,6 +39,7 @@ export function copyFaults({ world, random, crash }: Crashing): Fault[] {
     crash(node);
     for (const place of followed(node)) {
       const disk = random.pick(place.disks);
+      place.noteHeld();
       if (!flipBit(disk, random)) continue;
       if (disk === place.current) place.isDamaged = true;
 

@@ -26,6 +26,18 @@ export function etcdFaults({ world, random, crash }: Crashing): Fault[] {
     time.after(random.between(300, 12_000), () => network.heal());
   };
 
+  /** Who leads is alone: without etcd and without its peers, but with whoever asks at its own node. */
+  const isolate = (): void => {
+    const alone = sequencer();
+    if (alone === undefined) return;
+    for (const other of [...world.nodes.map(({ id }) => id), etcdName]) {
+      if (other === alone) continue;
+      network.cut(alone, other);
+      network.cut(other, alone);
+    }
+    time.after(random.between(1000, 12_000), () => network.heal());
+  };
+
   const trouble = (): void => {
     etcd.likelyTrouble = random.pick([0.05, 0.2, 0.5]);
     time.after(random.between(500, 8000), () => (etcd.likelyTrouble = 0));
@@ -84,6 +96,7 @@ export function etcdFaults({ world, random, crash }: Crashing): Fault[] {
       strike: () => etcd.loseLeader(random.between(200, leaderlessMsMax)),
     },
     { name: 'etcd: nodes cut off', weight: 3, strike: cut },
+    { name: 'sequencers cut off from all', weight: 2, strike: isolate },
     { name: 'etcd: trouble', weight: 3, strike: trouble },
     { name: 'etcd: leases that end early', weight: 1, strike: () => etcd.loseLease() },
     { name: 'etcd: compactions', weight: 1, strike: () => etcd.compact() },

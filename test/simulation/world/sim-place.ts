@@ -2,6 +2,7 @@ import type { StorePlace } from '../../../src/storage/store-place.js';
 import type { StoredOperation } from '../../support/faulty-database.js';
 import type { Incarnation } from './incarnation.js';
 import type { SeededRandom } from './seeded-random.js';
+import { durableHead } from './written-logs.js';
 import { pause, SimDisk, type DiskHealth } from './sim-disk.js';
 
 const exchangeMsMax = 30;
@@ -36,6 +37,8 @@ export class SimPlace {
   givenUp = false;
   /** Bits of the current copy have flipped. */
   isDamaged = false;
+  /** The highest position that a copy held here, durably, which is gone or damaged now. */
+  heldBefore = -1;
 
   constructor(random: SeededRandom, watch: PlaceWatch) {
     this.#random = random;
@@ -91,6 +94,7 @@ export class SimPlace {
     const [before, after] = [this.#current, this.#incoming];
     if (after === undefined)
       throw new Error('there is no incoming copy to take the place of the current one');
+    this.noteHeld();
     this.#current = after;
     this.#incoming = undefined;
     this.isDamaged = false;
@@ -107,8 +111,15 @@ export class SimPlace {
     for (const disk of this.disks) disk.crash();
   }
 
+  /** Before the current copy is lost, or damaged. */
+  noteHeld(): void {
+    if (!this.isDamaged)
+      this.heldBefore = Math.max(this.heldBefore, durableHead(this.#current)?.position ?? -1);
+  }
+
   /** What was there is gone, but for copies that were set aside. While the node is down. */
   wipe(): void {
+    this.noteHeld();
     this.givenUp = false;
     this.losses += 1;
     this.#current = this.#newCopy();
@@ -122,6 +133,7 @@ export class SimPlace {
     const backup = disk.backup();
     return () => {
       if (this.#current !== disk) return false;
+      this.noteHeld();
       this.givenUp = false;
       this.losses += 1;
       disk.restore(backup);

@@ -117,11 +117,11 @@ export class World {
     });
   }
 
-  /** Two regions hold what goes; but for disks that were lost since that was asked for. */
+  /** Two regions hold what goes, or have held it: that a disk is lost afterwards is no fault of the trim. */
   #heldAfterTrim(keyspace: string, position: number): string[] {
-    const regions = new Set(this.#holders(keyspace, position).map(({ region }) => region));
-    const isLost = this.nodes.some((node) => node.placeOf(keyspace).losses > 0);
-    if (regions.size >= 2 || isLost) return [];
+    const holders = this.nodes.filter((node) => node.placeOf(keyspace).heldBefore >= position);
+    const regions = new Set([...holders, ...this.#holders(keyspace, position)].map(({ region }) => region));
+    if (regions.size >= 2) return [];
     return [`entry ${position} is trimmed, and held in ${[...regions].join() || 'no region'} alone`];
   }
 

@@ -52,11 +52,9 @@ export class WrittenLog {
     return this.#newest;
   }
 
-  /** Throws when it was never written. */
-  at(position: number): Buffer {
-    const bytes = this.#entries.get(position);
-    if (bytes === undefined) throw new Error(`entry ${position} was never written`);
-    return bytes;
+  /** Undefined: it was never written. */
+  at(position: number): Buffer | undefined {
+    return this.#entries.get(position);
   }
 
   /** Whether a copy that stands there is a prefix of this log. */
