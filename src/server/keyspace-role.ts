@@ -63,6 +63,7 @@ export class KeyspaceRole {
   readonly follower: Follower | undefined;
   readonly #candidate: Candidate | undefined;
   readonly #ports: RolePorts;
+  readonly #link: SequencerLink;
   readonly #whyUnfit: RoleParts['whyUnfit'];
   #cancelLooking: Cancel = () => {};
   #betterSinceMs: number | undefined;
@@ -71,6 +72,7 @@ export class KeyspaceRole {
 
   constructor(ports: RolePorts, { link, takeIndex, whyUnfit }: RoleParts) {
     this.#ports = ports;
+    this.#link = link;
     this.#whyUnfit = whyUnfit;
     const { name, self, homeNode, sharedLog, store, runtime } = ports;
     const isFixedHome = sharedLog === undefined && self === homeNode;
@@ -136,10 +138,22 @@ export class KeyspaceRole {
     return true;
   }
 
+  /** Another node has the role, in the home region: it has returned, or it never left. */
+  #isAtHome(): boolean {
+    const { nodes, home, self } = this.#ports;
+    const { sequencer } = this.#link.status;
+    const isOther = sequencer !== self && this.#link.serving;
+    return isOther && nodes.some(({ id, region }) => id === sequencer && region === home);
+  }
+
   /** The role returns to the home region, when a node of it has been fit for a while. */
   #lookHome(): void {
     const { store, peers, runtime } = this.#ports;
     const nowMs = runtime.clock.monotonicMs();
+    if (this.#isAtHome()) {
+      this.#returnEveryMs = returnEveryMsMin;
+      this.#returnAfterMs = -Infinity;
+    }
     const unfit = this.sequencing ? this.#whyUnfit() : undefined;
     if (unfit !== undefined) return this.sequencer?.handOver(unfit);
     const better = this.sequencing ? betterPlaced(this.#ports, store.head, peers()) : undefined;

@@ -2,7 +2,10 @@
 export type EtcdProblem =
   /** No answer that decides it: no connection, no leader, a deadline. A mutation may have happened, or may still happen. */
   | 'unknown'
-  /** The database is above its quota: nothing was written, and nothing will be until an operator has made room. */
+  /**
+   * The database is above its quota: nothing will be written until an operator has made room. The one transaction that takes it
+   * above was executed all the same.
+   */
   | 'no-space'
   /** The revision that was asked for was compacted. */
   | 'compacted'
