@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { leaderOf } from '../../src/local/etcd/etcd-member.js';
 import type { LocalNode } from '../../src/local/local-node.js';
+import type { SeededRandom } from '../simulation/world/seeded-random.js';
 import { startTestCluster, type TestCluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
 import { HttpClient } from '../support/http-client.js';
@@ -18,6 +19,8 @@ const clientsPerRegion = { http: 4, apps: 2 };
 const someCommits = 20;
 /** Requests that wait at the process that stands still, when it goes on. */
 const probes = 30;
+/** Requests that wait at the process that is killed. */
+const unread = 4;
 /** For a broken system; a role is lost and found again within seconds. */
 const withinMs = 60_000;
 
@@ -62,9 +65,16 @@ it('with the log on etcd, loses and invents nothing when its sequencer dies, etc
   expect(run.count('probes answered'), summary).toBe(probes);
 });
 
-/** With COMMITs on their way to it. Another region's node takes over; started again, it takes its role back in order. */
+/**
+ * With COMMITs on their way to it, some of which it has not read. Another region's node takes over; started again, it takes
+ * its role back in order.
+ */
 async function killSequencer(run: ChaosRun, home: LocalNode): Promise<void> {
   await eventually(() => run.inFlightAt(home.region) > 0, { withinMs, everyMs: 1 });
+  home.pause();
+  const region = regionOf(run, home);
+  for (let i = 0; i < unread; i++) run.inBackground(commitAt(run, region, run.random.fork(`unread ${i}`)));
+  await commits(run, 'eu', 3);
   await home.kill();
   await commits(run, 'default');
   await home.start();
@@ -83,7 +93,7 @@ async function pauseSequencer(run: ChaosRun, home: LocalNode): Promise<void> {
   await eventually(() => run.inFlightAt(home.region) > 0, { withinMs, everyMs: 1 });
   home.pause();
   await commits(run, 'default');
-  const region = run.regions.find(({ id }) => id === home.region)!;
+  const region = regionOf(run, home);
   const asked = Array.from({ length: probes }, (_, i) => probe(run, region, i));
   await commits(run, 'default');
   home.resume();
@@ -92,21 +102,29 @@ async function pauseSequencer(run: ChaosRun, home: LocalNode): Promise<void> {
 
 /** What it is told goes into the run's record, which is judged. */
 async function probe(run: ChaosRun, region: Region, i: number): Promise<void> {
-  const place = { region, keyspace: 'default' as const };
   const random = run.random.fork(`probe ${i}`);
-  if (i % 2 === 0) await readCausally(run, place, random);
-  else await sendOneShot(run, place, { isolation: 'serializable', mutations: [] }, random);
+  if (i % 2 === 0) await readCausally(run, { region, keyspace: 'default' }, random);
+  else await commitAt(run, region, random);
   run.history.count('probes answered');
+}
+
+async function commitAt(run: ChaosRun, region: Region, random: SeededRandom): Promise<void> {
+  const place = { region, keyspace: 'default' as const };
+  await sendOneShot(run, place, { isolation: 'serializable', mutations: [] }, random);
+}
+
+function regionOf(run: ChaosRun, node: LocalNode): Region {
+  return run.regions.find(({ id }) => id === node.region)!;
 }
 
 async function commitsEverywhere(run: ChaosRun): Promise<void> {
   await Promise.all(keyspaces.map((keyspace) => commits(run, keyspace)));
 }
 
-async function commits(run: ChaosRun, keyspace: Keyspace): Promise<void> {
+async function commits(run: ChaosRun, keyspace: Keyspace, count = someCommits): Promise<void> {
   const before = run.committedIn(keyspace);
-  const moved = (): boolean => run.committedIn(keyspace) >= before + someCommits;
-  await eventually(moved, { withinMs, everyMs: 100, what: `commits in ${keyspace}` });
+  const moved = (): boolean => run.committedIn(keyspace) >= before + count;
+  await eventually(moved, { withinMs, everyMs: 20, what: `commits in ${keyspace}` });
 }
 
 async function sequencedBy(run: ChaosRun, keyspace: Keyspace, node: LocalNode): Promise<void> {

@@ -7,8 +7,8 @@ import { eventually } from '../../support/eventually.js';
 import { readLog } from './logs.js';
 import { sendOneShot } from './one-shots.js';
 import { keyspaces, transactionPath, verdictOf, type ChaosRun, type Keyspace, type Region } from './run.js';
-import { judgeLog, judgeState } from './verdicts.js';
-import { keyOf, seenOf } from './wire.js';
+import { judgeLog, judgeState, type StateAt } from './verdicts.js';
+import { keyOf, seenOf, seqnoOf } from './wire.js';
 import { opening } from './workload.js';
 
 /** Brings what the clients of a run move about into being. */
@@ -22,12 +22,9 @@ export async function openAll(run: ChaosRun): Promise<void> {
  */
 export async function closingProblems(run: ChaosRun, cluster: TestCluster): Promise<string[]> {
   await askAgain(run);
-  const states = new Map<Keyspace, ReadonlyMap<Key, Seen>>();
-  for (const keyspace of keyspaces) {
-    await sameHashEverywhere(run, keyspace);
-    states.set(keyspace, await wholeState(run.regions[2]!, keyspace));
-  }
-  const problems = keyspaces.flatMap((keyspace) => judgeState(run, keyspace, states.get(keyspace)!));
+  const states = new Map<Keyspace, StateAt>();
+  for (const keyspace of keyspaces) states.set(keyspace, await stateEverywhere(run, keyspace));
+  const problems = keyspaces.flatMap((keyspace) => judgeState(run, keyspace, states.get(keyspace)!.state));
   await cluster.stop();
   for (const keyspace of keyspaces) {
     const logs = await Promise.all(
@@ -71,15 +68,25 @@ async function askAgain(run: ChaosRun): Promise<void> {
   }
 }
 
-async function sameHashEverywhere(run: ChaosRun, keyspace: Keyspace): Promise<void> {
-  await eventually(
+/** The same in all regions while one of them is read. */
+function stateEverywhere(run: ChaosRun, keyspace: Keyspace): Promise<StateAt> {
+  return eventually(
     async () => {
-      const path = `/v1/keyspaces/${keyspace}/state-hash`;
-      const hashes = await Promise.all(run.regions.map(({ http }) => http.json({ path })));
-      return new Set(hashes.map(({ hash, gtid }) => `${hash} ${gtid}`)).size === 1;
+      const before = await sharedHash(run, keyspace);
+      const state = await wholeState(run.regions[2]!, keyspace);
+      const after = await sharedHash(run, keyspace);
+      return before.hash === after.hash && before.seqno === after.seqno && { state, seqno: after.seqno };
     },
-    { withinMs: 30_000, everyMs: 100, what: `one hash of ${keyspace} in all regions` },
+    { withinMs: 30_000, everyMs: 100, what: `one state of ${keyspace} in all regions` },
   );
+}
+
+async function sharedHash(run: ChaosRun, keyspace: Keyspace): Promise<{ hash: string; seqno: number }> {
+  const path = `/v1/keyspaces/${keyspace}/state-hash`;
+  const hashes = await Promise.all(run.regions.map(({ http }) => http.json({ path })));
+  const [{ hash, gtid }] = hashes;
+  if (hashes.some((one) => one.hash !== hash || one.gtid !== gtid)) throw new Error(JSON.stringify(hashes));
+  return { hash, seqno: seqnoOf(gtid) };
 }
 
 async function wholeState({ http }: Region, keyspace: Keyspace): Promise<ReadonlyMap<Key, Seen>> {

@@ -71,9 +71,10 @@ function stateOf(items: Scenario['items']): Map<Key, Seen> {
 }
 
 function judge({ run, items, state }: Scenario): string {
-  return [...judgeState(run, 'default', state), ...judgeLog(run, 'default', entriesOf(items), state)].join(
-    '\n',
-  );
+  return [
+    ...judgeState(run, 'default', state),
+    ...judgeLog(run, 'default', entriesOf(items), { state, seqno: items.length }),
+  ].join('\n');
 }
 
 it('finds nothing wrong where nothing is', () => {

@@ -8,12 +8,18 @@ import { pots } from './money.js';
 
 export type State = ReadonlyMap<Key, Seen>;
 
+/** The state just after a seqno: what expires may change it later. */
+export interface StateAt {
+  readonly state: State;
+  readonly seqno: number;
+}
+
 /** What is wrong between what the clients were told and a keyspace's log, executed once more from its beginning. */
 export function judgeLog(
   run: ChaosRun,
   keyspace: Keyspace,
   entries: readonly Uint8Array[],
-  state: State,
+  at: StateAt,
 ): string[] {
   const log = new ReplayedLog();
   for (const bytes of entries) log.add(bytes);
@@ -26,7 +32,7 @@ export function judgeLog(
       .filter((read) => read.keyspace === keyspace)
       .flatMap((read) => checkRead(read, log)),
     ...strangers(run, mine, keyspace, log),
-    ...differences(state, log),
+    ...differences(at, log),
   ].map((problem) => `${keyspace}: ${problem}`);
 }
 
@@ -80,8 +86,8 @@ function strangers(run: ChaosRun, mine: readonly Written[], keyspace: Keyspace, 
     .map(({ seqno, writeSet }) => `nobody sent ${writeSet.id} at seqno ${seqno}`);
 }
 
-function differences(state: State, log: ReplayedLog): string[] {
-  const replayed = log.rangeAt({ start: firstKey, end: undefined }, log.tail);
+function differences({ state, seqno }: StateAt, log: ReplayedLog): string[] {
+  const replayed = log.rangeAt({ start: firstKey, end: undefined }, seqno);
   const problems = replayed
     .filter(({ key, seen }) => state.get(key)?.text !== seen.text || state.get(key)?.version !== seen.version)
     .map(({ key, seen }) => `the log leaves ${key} as ${seen.text}, the store shows ${state.get(key)?.text}`);
