@@ -20,6 +20,8 @@ export interface FailoverBed {
   readonly cluster: LocalCluster;
   readonly home: LocalNode;
   readonly committer: Committer;
+  /** Waits until `home` follows whoever orders `default`, and has caught up. */
+  synced(): Promise<void>;
   /** Waits until every node has `home` as the sequencer of `default`. */
   atHome(): Promise<void>;
   etcdLeader(): Promise<EtcdMember>;
@@ -50,10 +52,11 @@ export async function layFailoverBed(directory: string, undo: Undo): Promise<Fai
   undo.add(() => committer.stop());
   return {
     ...{ cluster, home, committer },
+    synced: () => until(`${home.id} is synced`, async () => (await viewOf(home))?.state === 'synced'),
     atHome: () =>
       until(`${home.id} orders default again`, async () => {
-        const seen = await Promise.all(cluster.nodes.map(sequencerOf));
-        return seen.every((id) => id === home.id);
+        const seen = await Promise.all(cluster.nodes.map(viewOf));
+        return seen.every((view) => view?.sequencer === home.id);
       }),
     etcdLeader: async () => {
       let leader: EtcdMember | undefined;
@@ -63,10 +66,16 @@ export async function layFailoverBed(directory: string, undo: Undo): Promise<Fai
   };
 }
 
-async function sequencerOf(node: LocalNode): Promise<string | undefined> {
+interface View {
+  readonly name: string;
+  readonly state: string;
+  readonly sequencer?: string;
+}
+
+async function viewOf(node: LocalNode): Promise<View | undefined> {
   const response = await fetch(`${node.httpUrl}/v1/keyspaces`);
-  const { keyspaces } = (await response.json()) as { keyspaces: { name: string; sequencer?: string }[] };
-  return keyspaces.find(({ name }) => name === 'default')?.sequencer;
+  const { keyspaces } = (await response.json()) as { keyspaces: View[] };
+  return keyspaces.find(({ name }) => name === 'default');
 }
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {

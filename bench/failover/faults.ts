@@ -32,13 +32,16 @@ export async function silenceSequencer(bed: FailoverBed): Promise<Round> {
   return round;
 }
 
+/** A node that has just handed over lets the others go first; this is longer. */
+const settledMs = 4000;
+
 /** SIGTERM of the node that orders `default`, and its return: two handovers, each with no fault in it. */
 export async function handOver(bed: FailoverBed): Promise<{ readonly away: Round; readonly home: Round }> {
+  await delay(settledMs);
   const away = await measured(bed, async () => void (await bed.home.stop()));
-  const home = await measured(bed, async () => {
-    await bed.home.start();
-    await bed.atHome();
-  });
+  await bed.home.start();
+  await bed.synced();
+  const home = await measured(bed, () => bed.atHome());
   return { away, home };
 }
 
