@@ -58,16 +58,14 @@ export interface PlantedBug {
   readonly caughtAs: RegExp;
   /** Plants it for the worlds to come, until mocks are restored. What it returns comes between parts of every node. */
   readonly plant: () => Wraps | undefined;
-  /** The seed to begin with, 1 to 100. */
-  readonly first: number;
 }
 
-function bug(name: string, caughtAs: RegExp, plant: () => WrapPlace | void, first = 1): PlantedBug {
+function bug(name: string, caughtAs: RegExp, plant: () => WrapPlace | void): PlantedBug {
   const wraps = (): Wraps | undefined => {
     const place = plant() ?? undefined;
     return place && { place };
   };
-  return { name, caughtAs, plant: wraps, first };
+  return { name, caughtAs, plant: wraps };
 }
 
 /** Every index judges another request than it was asked. */
@@ -205,15 +203,10 @@ const outcomes: readonly PlantedBug[] = [
   bug('a COMMIT that was sent is still doomed by what is applied', / was said not to be committed /, () =>
     doomingAtCommit(),
   ),
-  bug(
-    "an id's age is judged by a node's clock, not in log time",
-    / has two outcomes/,
-    () => {
-      judgingIdsByTheClock();
-      return databases(keepingOutcomesToTheFloor);
-    },
-    5,
-  ),
+  bug("an id's age is judged by a node's clock, not in log time", / has two outcomes/, () => {
+    judgingIdsByTheClock();
+    return databases(keepingOutcomesToTheFloor);
+  }),
   bug('nobody submits again to a new sequencer', /no submission is pending|knows its outcomes/, () => {
     vi.spyOn(PendingCommits.prototype, 'onServing').mockImplementation(() => undefined);
   }),
@@ -241,11 +234,8 @@ const storing: readonly PlantedBug[] = [
     });
     withoutOrderInTheIndex();
   }),
-  bug(
-    'a failed write is taken for a good one',
-    /the regions differ|entry \d+: \d+ was expected/,
-    () => databases(goingOnAfterFailures),
-    7,
+  bug('a failed write is taken for a good one', /the regions differ|entry \d+: \d+ was expected/, () =>
+    databases(goingOnAfterFailures),
   ),
   bug('a record is lost now and then', /the regions differ/, () => databases(losingRecords())),
 ];
@@ -258,18 +248,14 @@ const clients: readonly PlantedBug[] = [
     'no attempt of the client says that it is a retry, and any abort is believed',
     /#\d+: (committed \d+ times|was said not to be committed)/,
     () => believingAnyAbort(),
-    54,
   ),
   bug(
     'the client runs a function again when the answer to COMMIT is lost',
     /#\d+: its run \d+ is at \d+, and the function ran again/,
     () => settlingNothing(),
   ),
-  bug(
-    'the client does not send its causality token',
-    / reads what was nowhere from /,
-    () => sendingNoTokens(),
-    17,
+  bug('the client does not send its causality token', / reads what was nowhere from /, () =>
+    sendingNoTokens(),
   ),
   bug('a feed skips a commit where it goes on', / showed .* where the log has /, () => feedsGoingOnAt(1)),
   bug('a feed repeats a commit where it goes on', / showed .* where the log has /, () => feedsGoingOnAt(-1)),
@@ -298,8 +284,8 @@ const copies: readonly PlantedBug[] = [
 ];
 
 /** One of a log in etcd. */
-function shared(name: string, caughtAs: RegExp, plant: () => Wraps, first = 1): PlantedBug {
-  return { name, caughtAs, plant, first };
+function shared(name: string, caughtAs: RegExp, plant: () => Wraps): PlantedBug {
+  return { name, caughtAs, plant };
 }
 
 const sharedLogs: readonly PlantedBug[] = [
