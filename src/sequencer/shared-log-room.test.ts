@@ -22,7 +22,7 @@ class Scene {
   constructor(head: number, entryBytes: number, kept = 0) {
     this.held = head;
     const positionWithin = (bytesMax: number): number =>
-      Math.max(kept, head - Math.floor(bytesMax / entryBytes));
+      Math.max(kept, head + 1 - Math.floor(bytesMax / entryBytes));
     const log = {
       oldest: () => Promise.resolve(logPosition(this.oldest)),
       trim: (_: Fence, upTo: LogPosition) => {
@@ -53,7 +53,7 @@ describe('the room of a shared log', () => {
     const scene = new Scene(100_000, 1024);
     scene.held = 90_000;
     await scene.look();
-    expect(scene.oldest).toBe(100_000 - limits.sharedLogBytesMin / 1024);
+    expect(scene.oldest).toBe(100_001 - limits.sharedLogBytesMin / 1024);
     expect(scene.room.full).toBeUndefined();
   });
 
@@ -79,12 +79,19 @@ describe('the room of a shared log', () => {
     expect(alone.oldest).toBe(1);
   });
 
+  it('is not full when the newest entry alone, which always stays, is above the bound', async () => {
+    const scene = new Scene(20, 2 * limits.sharedLogBytesMax);
+    await scene.look();
+    expect(scene.oldest).toBe(20);
+    expect(scene.room.full).toBeUndefined();
+  });
+
   it('does not trim a few entries while there is room, and does when a few are half of the bound', async () => {
     const roomy = new Scene(50, mib / 2);
     await roomy.look();
     expect(roomy.trims).toBe(0);
     const narrow = new Scene(50, 8 * mib);
     await narrow.look();
-    expect(narrow.oldest).toBe(48);
+    expect(narrow.oldest).toBe(49);
   });
 });

@@ -53,9 +53,10 @@ export class SharedLogRoom {
   }
 
   #whyFull(): string | undefined {
-    const { kept } = this.#ports.store;
+    const { kept, head } = this.#ports.store;
     const { held } = this.#ports;
-    const bound = kept.positionWithin(this.#bytesMax);
+    // The newest entry stays, however large it is.
+    const bound = Math.min(kept.positionWithin(this.#bytesMax), head.position);
     // A store that began with a copy keeps less than the log: how large that is, its census cannot tell.
     const isKnown = bound > kept.oldestPosition;
     if (this.#oldest === undefined || !isKnown || this.#oldest >= bound) return undefined;
