@@ -108,19 +108,26 @@ export class World {
 
   /** Who has every entry up to a position on its disk, for sure and undamaged. */
   #holders(keyspace: string, position: number): readonly SimNode[] {
-    return this.nodes.filter((node) => {
-      const place = node.placeOf(keyspace);
-      const head = place.isDamaged ? undefined : durableHead(place.current);
-      return head === undefined
-        ? position < 0
-        : head.position >= position && this.logs.of(keyspace).holds(head);
-    });
+    return this.nodes.filter(
+      (node) => !node.placeOf(keyspace).isDamaged && this.#hasWritten(node, keyspace, position),
+    );
   }
 
-  /** Two regions hold what goes, or have held it: that a disk is lost afterwards is no fault of the trim. */
+  #hasWritten(node: SimNode, keyspace: string, position: number): boolean {
+    const head = durableHead(node.placeOf(keyspace).current);
+    if (head === undefined) return position < 0;
+    return head.position >= position && this.logs.of(keyspace).holds(head);
+  }
+
+  /**
+   * Two regions hold what goes, or have held it: that a disk is lost afterwards is no fault of the trim, nor that one is damaged and
+   * nobody has noticed.
+   */
   #heldAfterTrim(keyspace: string, position: number): string[] {
-    const holders = this.nodes.filter((node) => node.placeOf(keyspace).heldBefore >= position);
-    const regions = new Set([...holders, ...this.#holders(keyspace, position)].map(({ region }) => region));
+    const holders = this.nodes.filter(
+      (node) => node.placeOf(keyspace).heldBefore >= position || this.#hasWritten(node, keyspace, position),
+    );
+    const regions = new Set(holders.map(({ region }) => region));
     if (regions.size >= 2) return [];
     return [`entry ${position} is trimmed, and held in ${[...regions].join() || 'no region'} alone`];
   }
