@@ -129,6 +129,8 @@ async function told(run: ChaosRun, told: Told, random: SeededRandom): Promise<Ve
       written,
       keyspace: told.keyspace,
       hard: true,
+      // Its node may be of any region: an app moves on when its own is down.
+      mayBeOpen: true,
       region: told.region,
       again: undefined,
     };

@@ -20,6 +20,11 @@ export interface Unresolved {
   readonly hard: boolean;
   /** Where the answer did not come from. */
   readonly region: Region;
+  /**
+   * A node that may be asked may still hold it open, its COMMIT lost on the way: a COMMIT there would leave out the mutations that
+   * were lost with it. It is rolled back.
+   */
+  readonly mayBeOpen?: boolean;
   /** Sends the same again; undefined: it cannot be sent again. */
   readonly again: HttpQuestion | undefined;
 }
@@ -30,12 +35,13 @@ export async function resolveOutcome(
   unresolved: Unresolved,
   random: SeededRandom,
 ): Promise<void> {
-  const { written, hard, again } = unresolved;
+  const { written, hard, again, mayBeOpen = false } = unresolved;
+  const last: Way = mayBeOpen ? 'rollback' : 'commit';
   if (hard) written.unknown = true;
   run.history.count(hard ? 'unknown' : 'refused');
   let way = random.weighted<Way>([
     [again === undefined ? 0 : 4, 'resubmit'],
-    [3, 'commit'],
+    [mayBeOpen ? 0 : 3, 'commit'],
     [3, 'rollback'],
     [2, 'ask'],
   ]);
@@ -45,7 +51,7 @@ export async function resolveOutcome(
     const outcome = await attempt(run, unresolved, { way, region: random.pick(others) });
     const verdict = verdictOf(outcome);
     // An id that nobody submits any more stays unknown until it is resolved.
-    if (way === 'ask' && ++asked >= 5) way = 'commit';
+    if (way === 'ask' && ++asked >= 5) way = last;
     if (verdict.kind === 'unknown') return false;
     run.note(written.sent, verdict);
     if (way === 'resubmit') noteReads(written.sent, outcome);
