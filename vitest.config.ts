@@ -7,7 +7,7 @@ const manySeeds = process.env['SEEDS'] !== undefined;
 const roomForWorlds = ['--min-semi-space-size=64', '--max-semi-space-size=128'];
 
 /** Tests of a cluster that works at its limits, or that loses its leases: nothing else runs beside them. */
-const systemAlone = ['test/system/{failover,overload,rejoin-under-load,slow-node}.test.ts'];
+const systemAlone = ['test/system/{chaos,failover,overload,rejoin-under-load,slow-node}.test.ts'];
 const systemTimes = { testTimeout: 300_000, hookTimeout: 120_000 };
 
 const shared = {
@@ -55,7 +55,7 @@ export default defineConfig({
           ...systemTimes,
           name: 'system',
           // They wait more than they compute: for nodes that start, stop and find each other.
-          maxWorkers: 3,
+          maxWorkers: 2,
           include: ['test/system/**/*.test.ts'],
           exclude: systemAlone,
         },
