@@ -9,8 +9,6 @@ export class EtcdKeys {
   readonly leader: Buffer;
   /** What the history is. It stays when position 0 is trimmed. */
   readonly genesis: Buffer;
-  /** Nodes that an operator declared gone. */
-  readonly forgotten: Buffer;
   /** All positions: from `logStart`, below `logEnd`. */
   readonly logStart: Buffer;
   readonly logEnd: Buffer;
@@ -22,7 +20,6 @@ export class EtcdKeys {
     const under = (name: string): Buffer => Buffer.concat([bytes, Buffer.from(name)]);
     this.leader = under('leader');
     this.genesis = under('genesis');
-    this.forgotten = under('forgotten');
     this.#log = under('log/');
     this.logStart = this.log(logPosition(0));
     // '0' is the byte after '/'.

@@ -13,8 +13,8 @@ export interface EtcdReplacement {
 }
 
 /**
- * For a recovery: puts a new history in the place of the one that was read before, in one transaction. All its entries go, who
- * leads is deposed, and nobody is forgotten. 'changed': the history is not the one that was read; nothing was done. A lost answer is
+ * For a recovery: puts a new history in the place of the one that was read before, in one transaction. All its entries go, and who
+ * leads is deposed. 'changed': the history is not the one that was read; nothing was done. A lost answer is
  * told by the uuid. Rejects with an EtcdError, after which the same call may be made again.
  */
 export async function replaceEtcdHistory(
@@ -29,7 +29,6 @@ export async function replaceEtcdHistory(
       success: [
         { delete: { key: keys.log(logPosition(1)), end: keys.logEnd } },
         { delete: { key: keys.leader } },
-        { delete: { key: keys.forgotten } },
         { put: { key: keys.logStart, value: entry } },
         { put: { key: keys.genesis, value: encodeEtcdGenesis(genesis) } },
       ],
