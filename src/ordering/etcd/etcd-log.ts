@@ -85,7 +85,13 @@ export class EtcdLog implements OrderedLog {
       success: [{ delete: { key: this.#keys.leader } }],
       failure: [],
     });
-    if (term !== undefined) await this.#kv.revokeLease(term.lease);
+    // The role is free by now: nobody waits for what the lease alone still holds.
+    if (term === undefined) return;
+    this.#kv
+      .revokeLease(term.lease)
+      .catch((error: unknown) =>
+        this.#runtime.logger.debug({ error }, 'a lease was not revoked; it runs out'),
+      );
   }
 
   async append(fence: Fence, position: LogPosition, entry: Uint8Array): Promise<'durable' | 'deposed'> {
