@@ -53,7 +53,8 @@ export function historyThatCounts(
   return historyOf(serving[0]?.said);
 }
 
-function isServing({ reachable, said }: PeerCopy): boolean {
+/** Whether it is reached, and its copy is served. */
+export function isServing({ reachable, said }: PeerCopy): boolean {
   return reachable && (said?.state === 'synced' || said?.state === 'catching-up');
 }
 

@@ -103,7 +103,6 @@ async function asked<T>({ endpoints }: NodeEtcd, answer: Promise<T>, andNow: str
   } catch (error) {
     if (!(error instanceof EtcdError)) throw error;
     // It says what gRPC said; the cause would say it again.
-
     throw new Error(`etcd at ${endpoints} did not do what was asked. ${andNow}. ${error.message}`);
   }
 }

@@ -1,6 +1,6 @@
 import type { NodeId, RegionId } from '../model/ids.js';
 import type { Head } from '../storage/store.js';
-import { historyOf, type PeerCopy } from './donors.js';
+import { historyOf, isServing, type PeerCopy } from './donors.js';
 
 /** Who is to sequence a keyspace that any of its nodes may. */
 export interface Preference {
@@ -29,7 +29,7 @@ export function inOrderOfPreference(
   const isFit = (id: NodeId): boolean => {
     if (id === self) return true;
     const peer = saidBy.get(id);
-    return id !== gone && peer?.reachable === true && (isServing(peer) || (isBeginning && isJoining(peer)));
+    return id !== gone && peer !== undefined && (isServing(peer) || (isBeginning && isJoining(peer)));
   };
   const positionOf = (id: NodeId): number =>
     id === self ? ownPosition : (saidBy.get(id)?.said?.position ?? 0);
@@ -84,10 +84,6 @@ export function heldElsewhere(
   return { position, heldBackBy };
 }
 
-function isJoining({ said }: PeerCopy): boolean {
-  return said?.state === 'joining';
-}
-
-function isServing({ said }: PeerCopy): boolean {
-  return said?.state === 'synced' || said?.state === 'catching-up';
+function isJoining({ reachable, said }: PeerCopy): boolean {
+  return reachable && said?.state === 'joining';
 }
