@@ -225,6 +225,17 @@ describe('start and init', () => {
     expect(ran.code).toBe(0);
   });
 
+  it('init fails over what has begun already, unless that is said to be no error', async () => {
+    const data = await mkdtemp(join(tmpdir(), 'meridian-init-'));
+    const environment = { MERIDIAN_DATA_DIRECTORY: data };
+    const ran = [];
+    for (const more of [[], [], ['--unless-begun']])
+      ran.push(await run(['init', '--node', 'eu-west', ...more], { environment }));
+    await rm(data, { recursive: true });
+    expect(ran.map(({ code }) => code)).toEqual([0, 1, 0]);
+    expect(String(ran[2]!.out)).toContain('has the history');
+  });
+
   it('want the name of the node', async () => {
     expect((await run(['init'])).code).toBe(2);
   });

@@ -8,6 +8,7 @@ import { rejoin, type RejoinOptions } from './commands/rejoin.js';
 import { status, type StatusOptions } from './commands/status.js';
 import { watch, type WatchOptions } from './commands/watch.js';
 import type { NodeOptions } from './configuration.js';
+import type { InitOptions } from './commands/init.js';
 import { CommandError, type CliContext } from './context.js';
 import { errorText } from './error-text.js';
 import { exitCodes, type ExitCode } from './exit-codes.js';
@@ -98,12 +99,12 @@ function nodeCommands(
   done: (code: ExitCode) => void,
 ): void {
   // Loaded when asked for: the other commands need nothing of a node, and answer sooner without its libraries.
-  nodeOptions(
-    subcommand('init', 'begin the histories of the keyspaces that have their home at a node'),
-  ).action(async (options: NodeOptions) => {
-    const { init } = await import('./commands/init.js');
-    done(await init(options, context));
-  });
+  nodeOptions(subcommand('init', 'begin the histories of the keyspaces that have their home at a node'))
+    .option('--unless-begun', 'no error when all of them have begun already')
+    .action(async (options: InitOptions) => {
+      const { init } = await import('./commands/init.js');
+      done(await init(options, context));
+    });
   nodeOptions(subcommand('start', 'run a node until SIGTERM or SIGINT'))
     .option(
       '--insecure',

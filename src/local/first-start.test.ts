@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { temporaryDirectory } from '../../test/support/cluster.js';
 import { parseClusterFile } from '../server/config/cluster-file.js';
-import { hasStores, refuseOtherLog } from './first-start.js';
+import { readNote } from './etcd/layout.js';
+import { beginOnce, hasStores, refuseOtherLog } from './first-start.js';
+import type { Launch } from './launch.js';
+import { noWanLinks } from './wan-links.js';
 
 const parsed = parseClusterFile(
   'cluster.yaml',
@@ -38,4 +41,14 @@ it('refuses stores that were begun with the other kind of log', () => {
   expect(() => refuseOtherLog(embedded, false, '/data')).not.toThrow();
   expect(() => refuseOtherLog(onEtcd, true, '/data')).not.toThrow();
   expect(() => refuseOtherLog({ note: undefined, hasStores: false }, true, '/data')).not.toThrow();
+});
+
+it('goes on where a first start was cut off after its histories had begun, and before that was noted', async () => {
+  const program = join(directory.path, 'meridian.mjs');
+  await writeFile(program, "process.exitCode = process.argv.includes('--unless-begun') ? 0 : 1;\n");
+  const etcd = { note: { ...note, begun: false }, environmentOf: () => ({}) } as unknown as Launch['etcd'];
+  const rest = { otherPorts: false, links: noWanLinks, environment: {} };
+  const launch: Launch = { cluster, program, dataDirectory: directory.path, etcd, ...rest };
+  await beginOnce(launch, { note: { ...note, begun: false }, hasStores: false });
+  expect(await readNote(directory.path)).toEqual(note);
 });

@@ -58,7 +58,8 @@ async function beginHistories(launch: Launch): Promise<void> {
   const run = promisify(execFile);
   await Promise.all(
     homes.map(async (node) => {
-      const args = [launch.program, ...commandOf(launch, 'init', node)];
+      // A first start may have been cut off after some had begun.
+      const args = [launch.program, ...commandOf(launch, 'init', node), '--unless-begun'];
       try {
         await run(process.execPath, args, { env: environmentOf(launch, node) });
       } catch (error) {

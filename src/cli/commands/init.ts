@@ -4,8 +4,13 @@ import { configurationOf, type NodeOptions } from '../configuration.js';
 import { CommandError, type Command } from '../context.js';
 import { exitCodes } from '../exit-codes.js';
 
+export interface InitOptions extends NodeOptions {
+  /** What has begun already is no error. */
+  readonly unlessBegun?: boolean | undefined;
+}
+
 /** Begins the histories of the keyspaces that have their home at the node, and says which. */
-export const init: Command<NodeOptions> = async (options, context) => {
+export const init: Command<InitOptions> = async (options, context) => {
   const { terminal, runtime } = context;
   // It listens nowhere, so no address is too open for it.
   const { cluster, node } = await configurationOf({ ...options, insecure: true }, context);
@@ -26,6 +31,6 @@ export const init: Command<NodeOptions> = async (options, context) => {
         ? `Keyspace ${keyspace} begins its history ${uuid}${placeOf(keyspace)}.\n`
         : `Keyspace ${keyspace} has the history ${uuid} already${placeOf(keyspace)}; it is left as it is.\n`,
     );
-  if (histories.some(({ created }) => created)) return exitCodes.ok;
+  if (options.unlessBegun === true || histories.some(({ created }) => created)) return exitCodes.ok;
   throw new CommandError('Every history has begun already: nothing was changed.', exitCodes.error);
 };
