@@ -161,6 +161,8 @@ export class KeyspaceNode {
     const { store, link } = this;
     const { sequencer, epoch, serving, whyNot, tail } = link.status;
     const { state, detail } = this.#state();
+    // Who catches up without a sequencer waits for what keeps it, and all others, from being one.
+    const why = store.halted ?? this.whyNotSequencing;
     return {
       name: this.#options.name,
       uuid: store.head.keyspaceId,
@@ -169,7 +171,7 @@ export class KeyspaceNode {
       epoch: Math.max(epoch, store.head.epoch),
       sequencer: serving ? sequencer : undefined,
       state,
-      detail: detail ?? store.halted ?? this.whyNotSequencing ?? whyNot,
+      detail: state === 'catching-up' ? (why ?? detail ?? whyNot) : (detail ?? why ?? whyNot),
       applied: store.head.seqno,
       tail: seqno(Math.max(tail.seqno, this.#role.follower?.tail.seqno ?? 0, store.head.seqno)),
       position: store.head.position,

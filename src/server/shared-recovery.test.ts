@@ -33,7 +33,7 @@ const rejoined = async (node: string): Promise<void> => {
 const refusesToLead = (why: RegExp): Promise<unknown> =>
   eventually(() => {
     for (const node of cluster.nodeIds()) expect(cluster.status(node).writable).toBe(false);
-    expect(cluster.parts('home').whyNotSequencing).toMatch(why);
+    expect(cluster.status('home').detail).toMatch(why);
   }, within);
 const counted = async (node: string) =>
   valueOf(await cluster.service(node).read([key('n')], local)).values.map(textOf)[0];
