@@ -79,6 +79,12 @@ const noSkippedTests = [
   },
 ];
 
+/** Unit tests share their modules with the other files of their process: a mock would reach those, or come too late. */
+const noModuleMocks = {
+  selector: "CallExpression[callee.object.name='vi'][callee.property.name=/^(mock|doMock|resetModules)$/]",
+  message: 'Pass it in, or see test/support/: files of unit tests share one process and its modules.',
+};
+
 const globalsRule = (globals) => ['error', { globals, checkGlobalObject: true, globalObjects: ['global'] }];
 const importsRule = (paths) => ['error', { paths }];
 
@@ -163,7 +169,7 @@ export default defineConfig(
   // A later 'no-restricted-syntax' replaces an earlier one, so tests inside src repeat what src bans.
   {
     files: ['src/**/*.test.ts'],
-    rules: { 'no-restricted-syntax': ['error', ...clockSyntax, ...noSkippedTests] },
+    rules: { 'no-restricted-syntax': ['error', ...clockSyntax, ...noSkippedTests, noModuleMocks] },
   },
   {
     files: ['test/**/*.ts', 'src/runtime/system/**/*.test.ts'],

@@ -1,18 +1,17 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.js';
 import { InProcessCluster } from '../../test/support/in-process-cluster.js';
 import { failureOf, key, oneShot, put, valueOf } from '../../test/support/requests.js';
+import { steerLimits } from '../../test/support/steered-limits.js';
 import { gtid } from '../model/gtid.js';
 import { seqno } from '../model/ids.js';
-import { limits } from '../model/limits.js';
 import { defaultRetention } from '../model/retention.js';
 
 const kib = 1024;
 // A store that counts finely what it keeps, so that small worlds trim.
-vi.mock(import('../model/limits.js'), async (original) => {
-  const { limits: real, ...rest } = await original();
-  return { ...rest, limits: { ...real, keptBlockBytes: 4096, keptSpanMs: 1000 } as unknown as typeof real };
-});
+const blockBytes = 4 * kib;
+const steeredBack = steerLimits({ keptBlockBytes: blockBytes, keptSpanMs: 1000 });
+afterAll(steeredBack);
 
 const retention = {
   ...defaultRetention,
@@ -23,7 +22,7 @@ const retention = {
 };
 /** What entries take at the most when all nodes hold them, and when one does not: blocks are dropped whole. */
 const [whenHeld, atTheMost] = [retention.entriesBytesMin, retention.entriesBytesMax].map(
-  (bytes) => bytes + limits.keptBlockBytes,
+  (bytes) => bytes + blockBytes,
 ) as [number, number];
 
 let cluster: InProcessCluster;

@@ -1,8 +1,8 @@
-import { limits } from '../../../src/model/limits.js';
+import type { limits } from '../../../src/model/limits.js';
+import { steerLimits } from '../../support/steered-limits.js';
 import type { SeededRandom } from './seeded-random.js';
 
 type Name = keyof typeof limits;
-type Loose = Record<Name, number>;
 
 /** Bounds that lead to rare paths when they are small: how likely a world has one, and from where to where. */
 const switches: readonly (readonly [name: Name, likely: number, min: number, max: number])[] = [
@@ -37,11 +37,10 @@ const switches: readonly (readonly [name: Name, likely: number, min: number, max
 
 /** Sets some of the limits of this process to what the seed draws. Returns what sets them back. */
 export function steer(random: SeededRandom): () => void {
-  const loose = limits as Loose;
-  const before = { ...loose };
+  const wanted: Partial<Record<Name, number>> = {};
   for (const [name, likely, min, max] of switches) {
     const drawn = random.between(min, max);
-    if (random.chance(likely)) loose[name] = drawn;
+    if (random.chance(likely)) wanted[name] = drawn;
   }
-  return () => void Object.assign(loose, before);
+  return steerLimits(wanted);
 }
