@@ -172,8 +172,7 @@ export class SharedLogs {
   }
 
   #countTrim(txn: EtcdTxn, answer: EtcdAnswer): void {
-    const isTrim = txn.success.some((one) => 'delete' in one && partsOf(one.delete.key)?.kind === 'log');
-    if (isTrim && (answer as { succeeded: boolean }).succeeded)
+    if (trimOf(txn) !== undefined && (answer as { succeeded: boolean }).succeeded)
       this.#watching.counts.add('trims of shared logs');
   }
 }
@@ -184,6 +183,16 @@ export function appendOf({ success }: EtcdTxn): Append | undefined {
     const parts = 'put' in one ? partsOf(one.put.key) : undefined;
     if (parts?.kind === 'log' && 'put' in one)
       return { keyspace: parts.keyspace, position: parts.position, bytes: Buffer.from(one.put.value) };
+  }
+  return undefined;
+}
+
+/** The log that a transaction trims, and the oldest position that it leaves. */
+export function trimOf({ success }: EtcdTxn): Omit<Append, 'bytes'> | undefined {
+  for (const one of success) {
+    const end = 'delete' in one ? one.delete.end : undefined;
+    const parts = end === undefined ? undefined : partsOf(end);
+    if (parts?.kind === 'log') return { keyspace: parts.keyspace, position: parts.position };
   }
   return undefined;
 }

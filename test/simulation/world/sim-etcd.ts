@@ -1,4 +1,4 @@
-import { EtcdError, type EtcdKv, type EtcdLease } from '../../../src/ordering/etcd/etcd-kv.js';
+import { EtcdError, type EtcdKv, type EtcdLease, type EtcdTxn } from '../../../src/ordering/etcd/etcd-kv.js';
 import type { RegionId } from '../../../src/model/ids.js';
 import { EtcdCaller, type EtcdAnswer, type EtcdCall } from '../../support/etcd-caller.js';
 import { EtcdModel } from '../../support/etcd-model.js';
@@ -7,7 +7,7 @@ import { majorityMs } from './etcd-shape.js';
 import type { Incarnation } from './incarnation.js';
 import type { Network } from './network.js';
 import type { SeededRandom } from './seeded-random.js';
-import { appendOf, SharedLogs, type Watching } from './shared-logs.js';
+import { appendOf, SharedLogs, trimOf, type Watching } from './shared-logs.js';
 import { distanceMs, regionIds, type Place } from './topology.js';
 
 /** Its name on the network: every node has links to it. */
@@ -48,6 +48,8 @@ export class SimEtcd {
   >();
   /** Appends that were sent and whose answer is awaited. */
   readonly #appending = new Map<Incarnation, number>();
+  /** Transactions that will be executed, or may be. */
+  readonly #onTheirWay = new Set<EtcdTxn>();
   #leader: RegionId;
   #likelyLoss: number;
   #downUntilMs = 0;
@@ -88,6 +90,12 @@ export class SimEtcd {
   /** Whether appends of a life may or may not have happened now. */
   isAppending(life: Incarnation): boolean {
     return (this.#appending.get(life) ?? 0) > 0;
+  }
+
+  /** Below it nothing of a log is kept, or nothing may be once what is on its way has come. */
+  oldestSoonOf(keyspace: string): number {
+    const trims = [...this.#onTheirWay].map(trimOf).filter((trim) => trim?.keyspace === keyspace);
+    return Math.max(this.logs.oldestOf(keyspace), ...trims.map((trim) => trim!.position));
   }
 
   /** Its leader is gone: nothing happens until another is elected, and then leases have their whole time again. */
@@ -173,6 +181,7 @@ export class SimEtcd {
     if (fate !== 'in time') counts.add(`etcd: ${fate}`);
     if (fate === 'lost' || fate === 'late') this.#tellOfReset(under);
     if (fate === 'lost') return;
+    if (under.call.kind === 'txn') this.#onTheirWay.add(under.call.txn);
     const lateMs = fate === 'late' ? this.#random.between(200, lateMsMax) : 0;
     time.after(lateMs + this.#wayMs(life.node) + this.#agreementMs(), () => this.#arrive(under, settle));
   }
@@ -191,11 +200,17 @@ export class SimEtcd {
       // Kept until it can go on, by somebody on the way; or not.
       if (this.#random.chance(0.95))
         time.after(this.#random.between(50, 400), () => this.#arrive(under, settle));
+      else this.#isOver(call);
       return;
     }
+    this.#isOver(call);
     const outcome = this.#execute(life, call);
     if (fate === 'answer lost') return this.#tellOfReset(under);
     this.#answer(under, () => settle(...outcome));
+  }
+
+  #isOver(call: EtcdCall): void {
+    if (call.kind === 'txn') this.#onTheirWay.delete(call.txn);
   }
 
   #answer(under: Under, give: () => void): void {

@@ -97,12 +97,13 @@ export class World {
   }
 
   /**
-   * Whether a node's copy of a keyspace may be lost: it is not the log itself, and what is not in etcd any more is held by
-   * another node, whole and durably. That two disks are lost at once is more than is promised.
+   * Whether a node's copy of a keyspace may be lost: it is not the log itself, and what is not in etcd any more, or will not be when
+   * a trim that is on its way has come, is held by another node, whole and durably. That two disks are lost at once is more
+   * than is promised.
    */
   isSpare(node: SimNode, keyspace: string): boolean {
     if (!this.shared.has(keyspace)) return !this.isLog(node.id, keyspace);
-    const before = this.etcd!.logs.oldestOf(keyspace) - 1;
+    const before = this.etcd!.oldestSoonOf(keyspace) - 1;
     return this.#holders(keyspace, before).some((other) => other !== node);
   }
 
