@@ -111,10 +111,9 @@ export class SimPlace {
     for (const disk of this.disks) disk.crash();
   }
 
-  /** Before the current copy is lost, or damaged. */
+  /** Before the current copy is lost, or damaged. What is damaged already, and nobody has noticed, counts too: the node says so. */
   noteHeld(): void {
-    if (!this.isDamaged)
-      this.heldBefore = Math.max(this.heldBefore, durableHead(this.#current)?.position ?? -1);
+    this.heldBefore = Math.max(this.heldBefore, durableHead(this.#current)?.position ?? -1);
   }
 
   /** What was there is gone, but for copies that were set aside. While the node is down. */

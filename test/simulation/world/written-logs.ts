@@ -85,8 +85,12 @@ export function standingOf(disk: SimDisk): Standing | undefined {
   return record === undefined ? undefined : decodeHead(record).head;
 }
 
-/** Where the copy on a disk stands after a loss of power, whatever that takes; undefined when there is none. */
+/** Where the copy on a disk stands after a loss of power, whatever that takes; undefined when there is none, or that is damaged. */
 export function durableHead(disk: SimDisk): Standing | undefined {
   const record = disk.durable(headKey);
-  return record === undefined ? undefined : decodeHead(record).head;
+  try {
+    return record === undefined ? undefined : decodeHead(record).head;
+  } catch {
+    return undefined;
+  }
 }
