@@ -136,6 +136,11 @@ export class Sequencer {
     );
   }
 
+  /** As when the role is lost: what is in flight here does not end, and is decided elsewhere. Not at a fixed home. */
+  giveUp(why: string): void {
+    if (!this.#isFixed && this.#term !== undefined) this.#lose(this.#term, why);
+  }
+
   /** For good: what is being appended is finished, and nothing after it. */
   halt(why: string): void {
     if (this.#state.kind === 'halted') return;
@@ -339,8 +344,7 @@ export class Sequencer {
 
   /** The outcome of what was in flight is unknown here: nothing is said of it, and its nodes ask the successor. */
   #lose(term: Term, why: string): void {
-    if (this.#term !== term) return;
-    if (this.#stopped) return;
+    if (this.#term !== term || this.#stopped) return;
     if (this.#state.kind === 'halted') {
       if (this.#isFixed) return;
       // What is in flight would be applied beside what this node then follows.
@@ -365,9 +369,9 @@ export class Sequencer {
   async #leave(term: Term, why: string): Promise<void> {
     this.#term = undefined;
     this.#room = undefined;
-    await term.applied();
     await this.#ports.log.resign(term.fence);
     if (!this.#isFixed) this.#streams.hangUp(why);
+    await term.applied();
     if (!this.#stopped) this.#ports.candidacy?.follow(why);
   }
 

@@ -20,6 +20,7 @@ import type { JoinStatus, KeptStatus, KeyspaceStatus, ReplicaState } from '../tr
 import type { CertifyWelcome } from '../transport/messages.js';
 import type { PeerStream } from '../transport/peer-transport.js';
 import { KeyspaceRole, type RolePorts } from './keyspace-role.js';
+import { WriteStall } from './write-stall.js';
 
 export interface KeyspaceNodeOptions extends RolePorts {
   /** ms between two consistency checks of the schedule; 0: none. */
@@ -46,6 +47,7 @@ export class KeyspaceNode {
   /** For early judgement; who takes the role takes it over, and another begins. */
   #index: CertificationIndex;
   readonly #role: KeyspaceRole;
+  readonly #stall: WriteStall;
   readonly #maintenance: Maintenance;
   #draining = false;
 
@@ -58,6 +60,7 @@ export class KeyspaceNode {
     this.#options = options;
     this.#index = index;
     this.store = store;
+    this.#stall = new WriteStall(store, runtime.timers);
     const waiters = new SeqnoWaiters(runtime.timers, limits.causalWaitersMax, store.head.seqno);
     store.onApplied((applied) => {
       for (const one of applied) recordApplied(this.#index, one);
@@ -87,6 +90,7 @@ export class KeyspaceNode {
       link: this.link,
       takeIndex: () => this.#takeIndex(),
       whyUnfit: () => this.#whyUnfit(),
+      isStalled: () => this.#stall.why !== undefined,
     });
     this.#maintenance = this.#maintain();
   }
@@ -148,6 +152,7 @@ export class KeyspaceNode {
 
   async stop(): Promise<void> {
     const maintained = this.#maintenance.stop();
+    this.#stall.stop();
     this.service.stop();
     await this.#role.stop();
     this.link.stop();
@@ -162,7 +167,8 @@ export class KeyspaceNode {
     const { sequencer, epoch, serving, whyNot, tail } = link.status;
     const { state, detail } = this.#state();
     // Who catches up without a sequencer waits for what keeps it, and all others, from being one.
-    const why = store.halted ?? this.whyNotSequencing;
+    const stalled = this.#stall.why;
+    const why = store.halted ?? stalled ?? this.whyNotSequencing;
     return {
       name: this.#options.name,
       uuid: store.head.keyspaceId,
@@ -176,7 +182,7 @@ export class KeyspaceNode {
       tail: seqno(Math.max(tail.seqno, this.#role.follower?.tail.seqno ?? 0, store.head.seqno)),
       position: store.head.position,
       stalenessMs: link.stalenessMs,
-      writable: serving && !this.#draining && store.halted === undefined,
+      writable: serving && !this.#draining && store.halted === undefined && stalled === undefined,
       openFeeds: this.service.openFeeds,
       join: this.#join(),
       kept: keptOf(store),
@@ -217,7 +223,7 @@ export class KeyspaceNode {
   #whyUnfit(): string | undefined {
     const { state, detail } = this.#state();
     const isFit = state === 'synced' || state === 'catching-up' || state === 'joining';
-    return isFit ? this.store.halted : (detail ?? state);
+    return isFit ? (this.store.halted ?? this.#stall.why) : (detail ?? state);
   }
 
   /** Whether a log that nodes share could be restored from this copy: it is whole and right, whatever the log holds now. */
@@ -241,6 +247,9 @@ export class KeyspaceNode {
     if (this.#draining) return { state: 'draining', detail: 'the node stops' };
     const following = this.sequencing ? undefined : this.#role.follower?.state;
     if (following !== undefined) {
+      const isFollowing = following.kind !== 'inconsistent' && store.head.position >= 0;
+      if (isFollowing && this.#stall.why !== undefined)
+        return { state: 'catching-up', detail: this.#stall.why };
       if (following.kind === 'joining' && store.head.position < 0)
         return { state: 'joining', detail: following.detail };
       return { state: following.kind, detail: following.kind === 'synced' ? undefined : following.detail };

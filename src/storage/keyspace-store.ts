@@ -93,7 +93,7 @@ class LevelKeyspaceStore implements KeyspaceStore {
   #condition: Condition = 'serving';
   #damage: string | undefined;
   #halted: string | undefined;
-  #writing = false;
+  writing: object | undefined;
   #staleHints: readonly Buffer[] = [];
 
   constructor(
@@ -180,14 +180,14 @@ class LevelKeyspaceStore implements KeyspaceStore {
   ): Promise<void> {
     const hints = this.#staleHints.map((key): Operation => ({ type: 'del', key }));
     this.#staleHints = [];
-    this.#writing = true;
+    this.writing = operations;
     try {
       await writeBatch(this.#database, hints.length === 0 ? operations : [...hints, ...operations]);
       if (after !== undefined) this.#advance(after, changes);
     } catch (error) {
       throw this.#halt('the batch was not written, or perhaps it was', error);
     } finally {
-      this.#writing = false;
+      this.writing = undefined;
     }
   }
 
@@ -370,7 +370,8 @@ class LevelKeyspaceStore implements KeyspaceStore {
     try {
       const { due, stale, isCutShort } = await this.#reading(findDue(state, beforeMs, countMax));
       // Judged again against the state that the next batch will follow: by then a hint may have become true.
-      if (!this.#writing) this.#staleHints = stale.filter((hint) => !hintHolds(this.#state, hint));
+      if (this.writing === undefined)
+        this.#staleHints = stale.filter((hint) => !hintHolds(this.#state, hint));
       if (isCutShort) await this.#dropStaleHints();
       return [...due];
     } finally {

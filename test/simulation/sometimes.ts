@@ -72,6 +72,8 @@ export const sometimes = [
   'clock changes',
   'failing writes',
   'slow disks',
+  'hanging disks',
+  'roles that left a hanging disk',
   'full disks',
   'wiped nodes',
   'long absences',

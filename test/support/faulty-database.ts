@@ -27,6 +27,7 @@ export class FaultyDisk {
   readonly openFaults: Error[] = [];
   /** While it is there, every batch fails with it, poisoned, and every probe. */
   failing: Error | undefined;
+  #hanging: Promise<void> | undefined;
   readonly #durable = new Map<string, Buffer>();
   #unsynced: (readonly StoredOperation[])[] = [];
   /** How often a database was opened. */
@@ -52,6 +53,20 @@ export class FaultyDisk {
     await Promise.resolve();
     if (this.failing !== undefined) throw this.failing;
   };
+
+  /** Writes neither end nor fail until what is returned is called. */
+  hang(): () => void {
+    let end: () => void = () => {};
+    this.#hanging = new Promise((resolve) => (end = resolve));
+    return () => {
+      this.#hanging = undefined;
+      end();
+    };
+  }
+
+  get hanging(): Promise<void> | undefined {
+    return this.#hanging;
+  }
 
   /**
    * Power is lost: what was not written with `sync`, or before a batch that was, is gone but for what `survives` of each
@@ -155,6 +170,7 @@ class FaultyLevel extends MemoryLevel<Buffer, Buffer> {
 
   /** Called by abstract-level for array and chained batches. */
   async _batch(operations: readonly StoredOperation[], options: { readonly sync?: boolean }): Promise<void> {
+    await this.#disk.hanging;
     if (this.#crashesBefore !== this.#disk.crashes)
       throw new Error('this database was open when the disk crashed');
     const { failing } = this.#disk;

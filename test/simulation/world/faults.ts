@@ -10,6 +10,8 @@ import { keyspaceNames, type World } from './world.js';
 export class Faults {
   readonly #world: World;
   readonly #random: SeededRandom;
+  /** Apart from the rest. */
+  readonly #hanging: SeededRandom;
   readonly #faults: readonly (readonly [number, Fault])[];
   readonly #gapMsMax: number;
 
@@ -17,6 +19,7 @@ export class Faults {
   constructor(world: World) {
     this.#world = world;
     this.#random = world.random.fork('faults');
+    this.#hanging = world.random.fork('hanging disks');
     const random = this.#random;
     this.#gapMsMax = random.pick([3000, 6000, 10_000]);
     const drawn = this.#kinds()
@@ -227,11 +230,30 @@ export class Faults {
   }
 
   #slowDisk(node: SimNode): void {
+    if (this.#hanging.chance(0.5)) return this.#hangDisk(node);
     const places = [...node.places.values()];
     for (const { health } of places) health.slowMs = this.#random.between(20, 400);
     this.#world.time.after(this.#random.between(500, 6000), () =>
       places.forEach(({ health }) => (health.slowMs = 0)),
     );
+  }
+
+  /** For long enough, half of the time, that a sequencer gives its roles up where others may have them. */
+  #hangDisk(node: SimNode): void {
+    const { time, counts } = this.#world;
+    const led = keyspaceNames.filter((name) => this.#isLedBy(name, node));
+    const places = [...node.places.values()];
+    counts.add('hanging disks');
+    for (const { health } of places) health.hanging = true;
+    time.after(this.#hanging.between(1000, 10_000), () => {
+      for (const { health } of places) health.hanging = false;
+      if (node.running === undefined) return;
+      for (const name of led) if (!this.#isLedBy(name, node)) counts.add('roles that left a hanging disk');
+    });
+  }
+
+  #isLedBy(keyspace: string, node: SimNode): boolean {
+    return this.#world.etcd?.logs.leaderOf(keyspace)?.node === node.id;
   }
 
   /** Every write fails; when there is room again, what the same open database writes may be lost all the same. */

@@ -11,12 +11,16 @@ interface TakesBatches {
 export interface DiskHealth {
   /** Added to what a write takes, at the most. */
   slowMs: number;
+  /** Writes neither end nor fail. */
+  hanging: boolean;
   /** No batch finds room. */
   full: boolean;
 }
 
 const writeMsMax = 4;
 const ackMsMax = 2;
+/** Between two looks whether a disk goes on. */
+const hangMs = 20;
 
 /** One copy of one keyspace at one node: it survives its node. Writes take time, in two steps: reaching it, and saying so. */
 export class SimDisk extends FaultyDisk {
@@ -49,6 +53,7 @@ export class SimDisk extends FaultyDisk {
       takes._batch = async (operations, options) => {
         this.inFlight += 1;
         await pause(life, this.#random.fraction() * (writeMsMax + this.#health.slowMs));
+        while (this.#health.hanging) await pause(life, hangMs);
         if (this.#health.full) this.faults.unshift('poisoned');
         try {
           await batch(operations, options);

@@ -24,7 +24,7 @@ export interface PlaceWatch {
 
 /** Where the copies of one keyspace lie at one node: they survive its lives, and share what is wrong with their disk. */
 export class SimPlace {
-  readonly health: DiskHealth = { slowMs: 0, full: false };
+  readonly health: DiskHealth = { slowMs: 0, hanging: false, full: false };
   readonly #random: SeededRandom;
   readonly #watch: PlaceWatch;
   readonly #aside = new Map<string, SimDisk>();
