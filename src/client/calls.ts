@@ -1,3 +1,4 @@
+import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events';
 import type { Runtime } from '../runtime/runtime.js';
 import type { FailureMessage, Method, ReplyResult } from '../transport/public-api/messages.js';
 import { jitteredMs } from './backoff.js';
@@ -29,8 +30,10 @@ export class Calls {
     this.runtime = runtime;
   }
 
-  /** Bounds that end `timeoutMs` from now. */
+  /** Bounds that end `timeoutMs` from now. However many calls an app ends with one signal, Node shall not take their listeners for a leak. */
   bounds(timeoutMs: number, signal: AbortSignal | undefined): Bounds {
+    if (signal !== undefined && getMaxListeners(signal) === defaultMaxListeners)
+      setMaxListeners(Infinity, signal);
     return { endMs: this.runtime.clock.monotonicMs() + timeoutMs, signal };
   }
 

@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import { ClientWorld, rejection } from '../../test/support/client-world.js';
 import { gtidOf, type ScriptedNode } from '../../test/support/scripted-node.js';
+import { nextTurn } from '../../test/support/turn.js';
 import type { ReplyResult } from '../transport/public-api/messages.js';
 import type { Client } from './client.js';
 import { TimeoutError } from './errors.js';
@@ -78,6 +79,18 @@ it('refuses calls whose bytes are above its own bound without sending them, unti
   expect(await world.done(small)).toBeUndefined();
   void rejection(client.set('again', value));
   await world.until(() => node.of('transact').length === 1);
+});
+
+it('an app may end all its calls with one signal: Node does not take their listeners for a leak', async () => {
+  const { signal } = new AbortController();
+  const warned: string[] = [];
+  const warn = ({ name }: Error): void => void warned.push(name);
+  process.on('warning', warn);
+  node.answer = () => nothing;
+  await world.done(Promise.all(Array.from({ length: 30 }, () => client.get('k', { signal }))));
+  await nextTurn();
+  process.off('warning', warn);
+  expect(warned).toEqual([]);
 });
 
 it('ends a call at its time, and tells the node', async () => {
