@@ -225,7 +225,7 @@ export class Faults {
     const fault = this.#random.pick(['lost', 'written', 'poisoned'] as const);
     const disk = this.#random.pick(node.placeOf(keyspace).disks);
     disk.faults.push(fault);
-    if (this.#random.chance(0.3)) disk.openFaults.push(new Error('injected: the disk does not open'));
+    if (this.#random.chance(0.3)) disk.openFaults.push(new Error('injected fault: the disk does not open'));
     this.#world.trace.add(`${node.id}/${keyspace}: the next write fails: ${fault}`);
   }
 
