@@ -77,8 +77,8 @@ export const limits = {
   outcomesBytesMax: 1024 * mib,
   /** How far an id's time may be ahead of log time. */
   idAheadMsMax: minuteMs,
-  /** A disk whose write has not ended for so long is taken to hang: its node gives the role up where another may have it. ms */
-  writeStallMsMax: 3 * secondMs,
+  /** A disk that has not ended a change of a store for so long is taken to hang: its node gives the role up where another may have it. ms */
+  diskStallMsMax: 3 * secondMs,
   /** A node whose clock is further than this from the peers that it reaches does not lead. */
   clockSkewMsMax: 10 * secondMs,
 

@@ -125,12 +125,15 @@ export class Follower {
     await this.#idle;
   }
 
+  /** What the store holds came from the log: it is no beginner any more. */
+  joined(): void {
+    if (this.#state.kind === 'joining') this.#state = { kind: 'catching-up', detail: undefined };
+  }
+
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    // What it holds came from the log: it is no beginner any more.
-    if (this.#state.kind === 'joining' && this.#ports.store.head.position >= 0)
-      this.#state = { kind: 'catching-up', detail: undefined };
+    if (this.#ports.store.head.position >= 0) this.joined();
     this.#lost('this node follows again');
   }
 

@@ -4,7 +4,7 @@ import { fail, type Result } from '../model/errors.js';
 import { logPosition, type KeyspaceName, type NodeId } from '../model/ids.js';
 import type { Retention } from '../model/retention.js';
 import type { Fence, OrderedLog } from '../ordering/ordered-log.js';
-import { delay, every, type Cancel, type Runtime } from '../runtime/runtime.js';
+import { delay, every, type Cancel } from '../runtime/runtime.js';
 import type { KeyspaceStore } from '../storage/store.js';
 import type { CertifyFromNode, CertifyHello, Submission } from '../transport/messages.js';
 import type { PeerTransport } from '../transport/peer-transport.js';
@@ -16,28 +16,22 @@ import { ClockGuard } from './clock-guard.js';
 import { disagreement } from './history-guard.js';
 import type { Mark } from './mark.js';
 import { heartbeatOf, welcomeOf } from './messages-to-nodes.js';
+import { missingPeers, type ComparisonPorts } from './missing-peers.js';
 import { parseSubmission } from './request.js';
 import { SharedLogRoom } from './shared-log-room.js';
 import { refuse, Term } from './term.js';
 
-export interface SequencerPorts {
+export interface SequencerPorts extends ComparisonPorts {
   readonly keyspace: KeyspaceName;
   readonly self: NodeId;
-  /** Every node of the keyspace, this one included. */
-  readonly nodes: readonly NodeId[];
   readonly log: OrderedLog;
   /** This node's store, which holds the whole log whenever the role is taken. */
   readonly store: KeyspaceStore;
   readonly transport: PeerTransport;
-  readonly runtime: Runtime;
   /** An index of the commits that the store's entries still show, the caller's own from then on. */
   readonly warmIndex: () => Promise<CertificationIndex>;
-  /** Which peers a fixed home is compared with before its first append. */
-  readonly compare: 'reachable' | 'all';
   /** Why this node's clock is too far from those of the peers that it reaches, or undefined. */
   readonly obstacle: () => string | undefined;
-  /** Whether a node's clock has been compared with this one's. */
-  readonly clockCompared: (node: NodeId) => boolean;
   /** What the id floor follows; the entries are the concern of each node. */
   readonly retention: Retention;
   /** Undefined at a fixed home: the role can be nobody else's, and only this node's store is the log. */
@@ -50,7 +44,6 @@ export type SequencerState =
   /** For good: histories or states differ, and an operator must decide. */
   | { readonly kind: 'halted'; readonly why: string };
 
-const compareMs = 5000;
 const compareEveryMs = 50;
 const retryLeadMs = 500;
 /** Of a candidate, which waits for its turn elsewhere. */
@@ -71,6 +64,8 @@ export class Sequencer {
   #term: Term | undefined;
   #room: SharedLogRoom | undefined;
   #stopped = false;
+  /** Frees the role of a term that has not begun yet, and will not. */
+  #dropBeginning: (why: string) => void = () => {};
   #cancelRetry: Cancel = () => {};
   /** What is under way; `stop` waits for it. */
   readonly #running = new Set<Promise<void>>();
@@ -138,7 +133,9 @@ export class Sequencer {
 
   /** As when the role is lost: what is in flight here does not end, and is decided elsewhere. Not at a fixed home. */
   giveUp(why: string): void {
-    if (!this.#isFixed && this.#term !== undefined) this.#lose(this.#term, why);
+    if (this.#isFixed || this.#state.kind === 'halted') return;
+    if (this.#term !== undefined) this.#lose(this.#term, why);
+    else this.#dropBeginning(why);
   }
 
   /** For good: what is being appended is finished, and nothing after it. */
@@ -211,9 +208,15 @@ export class Sequencer {
     };
     const led = await log.lead(nonce, onLost, await candidacy?.gone());
     if ('notNow' in led) return led.notNow;
+    this.#dropBeginning = (why) => {
+      if (role.lost !== undefined) return;
+      role.lost = why;
+      this.#run(log.resign(led.fence));
+    };
     const begun = await this.#begin(led.fence, nonce).catch(
       (error: unknown) => `the term cannot begin: ${String(error)}`,
     );
+    this.#dropBeginning = () => {};
     if (typeof begun !== 'string' && role.lost === undefined) {
       role.term = begun;
       this.#serve(begun);
@@ -282,22 +285,13 @@ export class Sequencer {
     if (!this.#isFixed) this.#streams.dial(this.#ports.nodes);
   }
 
-  /** Hellos are judged as they come; here it is only waited for them, and until clocks have been compared. */
   async #compareWithPeers(): Promise<string | undefined> {
-    const { runtime, nodes, compare, clockCompared } = this.#ports;
-    const startMs = runtime.clock.monotonicMs();
-    for (;;) {
-      if (this.#state.kind === 'halted') return this.#state.why;
-      const hellos = this.#streams.hellos();
-      const missing = nodes.filter((node) => !hellos.has(node) || !clockCompared(node));
-      if (missing.length === 0 || this.#stopped) return undefined;
-      if (runtime.clock.monotonicMs() - startMs >= compareMs) {
-        return compare === 'all'
-          ? `waiting for ${missing.join(', ')}, to compare histories and clocks`
-          : undefined;
-      }
-      await delay(runtime.timers, compareEveryMs);
-    }
+    const missing = await missingPeers(
+      this.#ports,
+      () => this.#streams.hellos(),
+      () => this.#mustNotBegin(),
+    );
+    return this.#state.kind === 'halted' ? this.#state.why : missing;
   }
 
   #compare(hello: CertifyHello, peer: CertifyPeer): void {

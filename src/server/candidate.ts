@@ -132,6 +132,7 @@ export class Candidate implements Candidacy {
     const tail = await log.tail();
     const why = (await this.#readTo(tail)) ?? this.#whyOtherLog(tail);
     if (why !== undefined) return why;
+    follower.joined();
     const ahead = peers().find(
       ({ said }) => historyOf(said) === store.head.keyspaceId && said!.position > tail.position,
     );

@@ -19,8 +19,8 @@ import { SnapshotDonor } from '../transfer/snapshot-donor.js';
 import type { JoinStatus, KeptStatus, KeyspaceStatus, ReplicaState } from '../transaction/service.js';
 import type { CertifyWelcome } from '../transport/messages.js';
 import type { PeerStream } from '../transport/peer-transport.js';
+import { DiskStall } from './disk-stall.js';
 import { KeyspaceRole, type RolePorts } from './keyspace-role.js';
-import { WriteStall } from './write-stall.js';
 
 export interface KeyspaceNodeOptions extends RolePorts {
   /** ms between two consistency checks of the schedule; 0: none. */
@@ -47,7 +47,7 @@ export class KeyspaceNode {
   /** For early judgement; who takes the role takes it over, and another begins. */
   #index: CertificationIndex;
   readonly #role: KeyspaceRole;
-  readonly #stall: WriteStall;
+  readonly #stall: DiskStall;
   readonly #maintenance: Maintenance;
   #draining = false;
 
@@ -60,7 +60,7 @@ export class KeyspaceNode {
     this.#options = options;
     this.#index = index;
     this.store = store;
-    this.#stall = new WriteStall(store, runtime.timers);
+    this.#stall = new DiskStall(store, runtime.timers);
     const waiters = new SeqnoWaiters(runtime.timers, limits.causalWaitersMax, store.head.seqno);
     store.onApplied((applied) => {
       for (const one of applied) recordApplied(this.#index, one);
@@ -90,7 +90,7 @@ export class KeyspaceNode {
       link: this.link,
       takeIndex: () => this.#takeIndex(),
       whyUnfit: () => this.#whyUnfit(),
-      isStalled: () => this.#stall.why !== undefined,
+      whyStalled: () => this.#stall.why,
     });
     this.#maintenance = this.#maintain();
   }
@@ -247,11 +247,10 @@ export class KeyspaceNode {
     if (this.#draining) return { state: 'draining', detail: 'the node stops' };
     const following = this.sequencing ? undefined : this.#role.follower?.state;
     if (following !== undefined) {
-      const isFollowing = following.kind !== 'inconsistent' && store.head.position >= 0;
-      if (isFollowing && this.#stall.why !== undefined)
-        return { state: 'catching-up', detail: this.#stall.why };
       if (following.kind === 'joining' && store.head.position < 0)
         return { state: 'joining', detail: following.detail };
+      if (following.kind === 'synced' && this.#stall.why !== undefined)
+        return { state: 'catching-up', detail: this.#stall.why };
       return { state: following.kind, detail: following.kind === 'synced' ? undefined : following.detail };
     }
     if (store.head.position < 0) return { state: 'no-history', detail: this.#noHistory() };

@@ -45,8 +45,8 @@ export interface RoleParts {
   readonly takeIndex: () => Promise<CertificationIndex>;
   /** Why this node's copy must not lead. */
   readonly whyUnfit: () => string | undefined;
-  /** Whether its disk hangs: what is in flight here does not end. */
-  readonly isStalled: () => boolean;
+  /** Why what is in flight here does not end: its disk hangs. */
+  readonly whyStalled: () => string | undefined;
 }
 
 /** What is in flight when the node stops has so long to be decided. */
@@ -67,17 +67,17 @@ export class KeyspaceRole {
   readonly #ports: RolePorts;
   readonly #link: SequencerLink;
   readonly #whyUnfit: RoleParts['whyUnfit'];
-  readonly #isStalled: RoleParts['isStalled'];
+  readonly #whyStalled: RoleParts['whyStalled'];
   #cancelLooking: Cancel = () => {};
   #betterSinceMs: number | undefined;
   #returnAfterMs = -Infinity;
   #returnEveryMs = returnEveryMsMin;
 
-  constructor(ports: RolePorts, { link, takeIndex, whyUnfit, isStalled }: RoleParts) {
+  constructor(ports: RolePorts, { link, takeIndex, whyUnfit, whyStalled }: RoleParts) {
     this.#ports = ports;
     this.#link = link;
     this.#whyUnfit = whyUnfit;
-    this.#isStalled = isStalled;
+    this.#whyStalled = whyStalled;
     const { name, self, homeNode, sharedLog, store, runtime } = ports;
     const isFixedHome = sharedLog === undefined && self === homeNode;
     const source = (): NodeId | undefined => (sharedLog === undefined ? homeNode : link.status.sequencer);
@@ -158,8 +158,9 @@ export class KeyspaceRole {
       this.#returnEveryMs = returnEveryMsMin;
       this.#returnAfterMs = -Infinity;
     }
+    const stalled = this.#whyStalled();
+    if (stalled !== undefined) return this.sequencer?.giveUp(stalled);
     const unfit = this.sequencing ? this.#whyUnfit() : undefined;
-    if (unfit !== undefined && this.#isStalled()) return this.sequencer?.giveUp(unfit);
     if (unfit !== undefined) return this.sequencer?.handOver(unfit);
     const better = this.sequencing ? betterPlaced(this.#ports, store.head, peers()) : undefined;
     if (better === undefined) {

@@ -7,13 +7,7 @@ import { nodeId, uuidToBytes } from '../model/ids.js';
 import { encodeCertifyFromSequencer } from '../transport/messages.js';
 
 let cluster: InProcessCluster;
-/** What must go on before the cluster can stop. */
-let endings: (() => void)[] = [];
-afterEach(() => {
-  for (const end of endings) end();
-  endings = [];
-  return cluster.stop();
-});
+afterEach(() => cluster.stop());
 
 const write = (name: string, value: string) => oneShot({ mutations: [put(name, value)] });
 
@@ -62,41 +56,4 @@ it('an etcd that was set back with its leader in it answers no causal read: it w
   const read = await cluster.keyspace('east').read([key('a')], { ...causal, timeoutMs: 2000 });
   expect(failureOf(read).code).toBe('CAUSAL_READ_TIMEOUT');
   await eventually(() => expect(cluster.parts('home').whyNotSequencing).toMatch(/the log was set back/));
-});
-
-it('a sequencer whose disk hangs gives the role up: others go on, and it follows when its disk does', async () => {
-  cluster = await InProcessCluster.start({ shared: true, speed: 5 });
-  const home = cluster.disk('home');
-  const end = home.hang();
-  endings.push(end);
-  const [beforeIt, after] = ['before it is noticed', 'after'].map((value) => write('a', value));
-  const first = cluster.keyspace('east').transact(beforeIt!);
-  valueOf(await first);
-  valueOf(await cluster.keyspace('west').transact(after!));
-  expect(await cluster.sequencer()).not.toBe('home');
-  expect(cluster.status('home')).toMatchObject({ state: 'catching-up', writable: false });
-  expect(cluster.status('home').detail).toMatch(/a write to its disk does not end/);
-  const read = valueOf(await cluster.keyspace('home').read([key('a')], local));
-  expect(read.values.map(textOf)).toEqual([undefined]);
-  end();
-  await cluster.writable();
-  await cluster.settled();
-  expect(await cluster.stateHashes()).toHaveLength(1);
-});
-
-it('a home whose disk hangs, and is the log, says so and takes no writes until it goes on', async () => {
-  cluster = await InProcessCluster.start({ speed: 5 });
-  const end = cluster.disk('home').hang();
-  endings.push(end);
-  const written = cluster.keyspace('home').transact(write('a', 'one'));
-  await eventually(() =>
-    expect(cluster.status('home')).toMatchObject({
-      ...{ state: 'synced', writable: false },
-      detail: expect.stringMatching(/a write to its disk does not end/),
-    }),
-  );
-  end();
-  valueOf(await written);
-  await cluster.writable();
-  expect(cluster.status('home').detail).toBeUndefined();
 });

@@ -93,7 +93,7 @@ class LevelKeyspaceStore implements KeyspaceStore {
   #condition: Condition = 'serving';
   #damage: string | undefined;
   #halted: string | undefined;
-  writing: object | undefined;
+  #writing = false;
   #staleHints: readonly Buffer[] = [];
 
   constructor(
@@ -118,6 +118,10 @@ class LevelKeyspaceStore implements KeyspaceStore {
 
   get halted(): string | undefined {
     return this.#condition === 'halted' ? this.#halted : undefined;
+  }
+
+  get underWay(): object | undefined {
+    return this.#turns.current;
   }
 
   get replaced(): readonly ReplacedHistory[] {
@@ -180,14 +184,14 @@ class LevelKeyspaceStore implements KeyspaceStore {
   ): Promise<void> {
     const hints = this.#staleHints.map((key): Operation => ({ type: 'del', key }));
     this.#staleHints = [];
-    this.writing = operations;
+    this.#writing = true;
     try {
       await writeBatch(this.#database, hints.length === 0 ? operations : [...hints, ...operations]);
       if (after !== undefined) this.#advance(after, changes);
     } catch (error) {
       throw this.#halt('the batch was not written, or perhaps it was', error);
     } finally {
-      this.writing = undefined;
+      this.#writing = false;
     }
   }
 
@@ -346,11 +350,7 @@ class LevelKeyspaceStore implements KeyspaceStore {
 
   async entries(from: LogPosition, bytesMax: number): Promise<Uint8Array[]> {
     const state = this.#state.hold();
-    try {
-      return await this.#reading(readEntries(state, from, bytesMax));
-    } finally {
-      state.release();
-    }
+    return this.#reading(readEntries(state, from, bytesMax)).finally(() => state.release());
   }
 
   entryHeader(position: LogPosition): EntryHeader | undefined {
@@ -370,8 +370,7 @@ class LevelKeyspaceStore implements KeyspaceStore {
     try {
       const { due, stale, isCutShort } = await this.#reading(findDue(state, beforeMs, countMax));
       // Judged again against the state that the next batch will follow: by then a hint may have become true.
-      if (this.writing === undefined)
-        this.#staleHints = stale.filter((hint) => !hintHolds(this.#state, hint));
+      if (!this.#writing) this.#staleHints = stale.filter((hint) => !hintHolds(this.#state, hint));
       if (isCutShort) await this.#dropStaleHints();
       return [...due];
     } finally {

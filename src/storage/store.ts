@@ -99,8 +99,8 @@ export interface KeyspaceStore {
   readonly damage: string | undefined;
   /** Why nothing can be applied now: a batch failed, and `recover` has not succeeded yet. For the operator. */
   readonly halted: string | undefined;
-  /** The batch that is being written, another object each time; undefined while none is. */
-  readonly writing: object | undefined;
+  /** What is being done on the disk for a change of the store, another object each time; undefined while nothing is. */
+  readonly underWay: object | undefined;
   /** This copy must not be served. It outlives restarts, and goes with the copy. */
   readonly condemned: Condemned | undefined;
   /** Oldest first. */

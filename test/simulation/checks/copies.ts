@@ -13,6 +13,7 @@ const trimMsMax = 12_000;
 
 /** In the reason for a snapshot: what comes next is not kept any more, by the source or in etcd. */
 const isTooLate = /keeps it no longer/;
+const isDiskHanging = /its disk hangs/;
 const isTrimmedInEtcd = /the log no longer keeps/;
 
 interface Logged {
@@ -47,6 +48,8 @@ export class Copies {
       else if (before !== undefined) counts.add('transfers begun anew');
       if (before !== undefined && before !== donor) counts.add('transfers from another donor');
       this.#donors.set(joiner, donor);
+    } else if (message === 'the role is lost') {
+      if (isDiskHanging.test(String(fields['why']))) counts.add('roles that left a hanging disk');
     } else if (message === 'the copy is whole, verified and up to date') this.#donors.delete(joiner);
   }
 

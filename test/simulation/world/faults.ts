@@ -241,19 +241,12 @@ export class Faults {
   /** For long enough, half of the time, that a sequencer gives its roles up where others may have them. */
   #hangDisk(node: SimNode): void {
     const { time, counts } = this.#world;
-    const led = keyspaceNames.filter((name) => this.#isLedBy(name, node));
     const places = [...node.places.values()];
     counts.add('hanging disks');
     for (const { health } of places) health.hanging = true;
-    time.after(this.#hanging.between(1000, 10_000), () => {
-      for (const { health } of places) health.hanging = false;
-      if (node.running === undefined) return;
-      for (const name of led) if (!this.#isLedBy(name, node)) counts.add('roles that left a hanging disk');
-    });
-  }
-
-  #isLedBy(keyspace: string, node: SimNode): boolean {
-    return this.#world.etcd?.logs.leaderOf(keyspace)?.node === node.id;
+    time.after(this.#hanging.between(1000, 10_000), () =>
+      places.forEach(({ health }) => (health.hanging = false)),
+    );
   }
 
   /** Every write fails; when there is room again, what the same open database writes may be lost all the same. */

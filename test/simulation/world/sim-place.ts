@@ -144,8 +144,7 @@ export class SimPlace {
   /** No more faults from now on. */
   mend(): void {
     for (const disk of this.disks) disk.mend();
-    this.health.slowMs = 0;
-    this.health.full = false;
+    Object.assign(this.health, { slowMs: 0, hanging: false, full: false } satisfies DiskHealth);
   }
 
   #newCopy(): SimDisk {
