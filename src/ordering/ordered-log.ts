@@ -57,8 +57,11 @@ export interface OrderedLog {
   read(from: LogPosition, bytesMax: number): Promise<readonly Uint8Array[] | 'trimmed'>;
   /** The lowest position that is kept; 0 of an empty log. */
   oldest(): Promise<LogPosition>;
-  /** The durable end, linearizable: at least what was durable anywhere when the call began. */
-  tail(): Promise<LogTail>;
+  /**
+   * The durable end, linearizable: at least what was durable anywhere when the call began. `near`: a position that the caller
+   * knows of, where a log that has to look for its end may begin.
+   */
+  tail(near?: LogPosition): Promise<LogTail>;
   /** Drops entries below `upTo` (exclusive), never the newest. 'deposed' as for append. */
   trim(fence: Fence, upTo: LogPosition): Promise<'done' | 'deposed'>;
   close(): Promise<void>;

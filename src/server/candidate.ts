@@ -129,7 +129,7 @@ export class Candidate implements Candidacy {
     const { follower, store, log, peers, whyUnfit } = this.#ports;
     await follower.pause();
     await store.recover();
-    const tail = await log.tail();
+    const tail = await log.tail(logPosition(Math.max(0, store.head.position)));
     const why = (await this.#readTo(tail)) ?? this.#whyOtherLog(tail);
     if (why !== undefined) return why;
     follower.joined();

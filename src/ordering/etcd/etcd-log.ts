@@ -186,11 +186,11 @@ export class EtcdLog implements OrderedLog {
   }
 
   /** Of who holds the role: rejects with RoleLost when it is no longer surely held, in the end. */
-  async tail(): Promise<LogTail> {
+  async tail(near?: LogPosition): Promise<LogTail> {
     this.#closing.expectOpen();
     const term = this.#term;
     term?.expectHeld();
-    const { tail, leader } = await this.#reading.tail(() => term?.isHeld() === false);
+    const { tail, leader } = await this.#reading.tail(() => term?.isHeld() === false, near);
     if (term !== undefined && leader !== termRevision(term.fence))
       term.lose('another sequencer has taken the role');
     term?.expectHeld();

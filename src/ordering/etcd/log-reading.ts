@@ -85,9 +85,13 @@ export class LogReading {
     }
   }
 
-  /** The tail at a moment after the call; `isOver` ends the asking of an etcd that says nothing early. */
-  async tail(isOver: () => boolean): Promise<SeenTail> {
+  /**
+   * The tail at a moment after the call; `isOver` ends the asking of an etcd that says nothing early. Looks upward from the newest
+   * entry that was seen here, from `near` when that is further up, or else from the oldest.
+   */
+  async tail(isOver: () => boolean, near: number = 0): Promise<SeenTail> {
     let at = this.#known;
+    if (near > (at?.position ?? 0)) at = (await this.entry(near)) ?? at;
     for (let stepKeys = stepKeysMin; ; stepKeys = Math.min(stepKeys * 4, stepKeysMax)) {
       if (at === undefined) {
         const [oldest, leader] = await this.#decided(() => this.#oldestEntry(), isOver);

@@ -67,7 +67,7 @@ function forwarding(log: OrderedLog): OrderedLog {
     append: (...of) => log.append(...of),
     read: (...of) => log.read(...of),
     oldest: () => log.oldest(),
-    tail: () => log.tail(),
+    tail: (...of) => log.tail(...of),
     trim: (...of) => log.trim(...of),
     close: () => log.close(),
   };
