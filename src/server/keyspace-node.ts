@@ -169,6 +169,7 @@ export class KeyspaceNode {
     // Who catches up without a sequencer waits for what keeps it, and all others, from being one.
     const stalled = this.#stall.why;
     const why = store.halted ?? stalled ?? this.whyNotSequencing;
+    const first = state === 'catching-up' ? why : state === 'joining' ? stalled : undefined;
     return {
       name: this.#options.name,
       uuid: store.head.keyspaceId,
@@ -177,7 +178,7 @@ export class KeyspaceNode {
       epoch: Math.max(epoch, store.head.epoch),
       sequencer: serving ? sequencer : undefined,
       state,
-      detail: state === 'catching-up' ? (why ?? detail ?? whyNot) : (detail ?? why ?? whyNot),
+      detail: first ?? detail ?? why ?? whyNot,
       applied: store.head.seqno,
       tail: seqno(Math.max(tail.seqno, this.#role.follower?.tail.seqno ?? 0, store.head.seqno)),
       position: store.head.position,
