@@ -70,8 +70,8 @@ export class Copies {
     return world.nodes.flatMap((node) =>
       keyspaceNames.flatMap((keyspace) => {
         const status = node.running?.keyspace(keyspace)?.status();
-        if (status === undefined || node.placeOf(keyspace).health.full)
-          this.#tooMuchSinceMs.delete(`${node.id}/${keyspace}`);
+        const { full, hanging } = node.placeOf(keyspace).health;
+        if (status === undefined || full || hanging) this.#tooMuchSinceMs.delete(`${node.id}/${keyspace}`);
         if (status === undefined) return [];
         this.#countJoins(world, node, status);
         this.#countTrimmed(world, node, status);
