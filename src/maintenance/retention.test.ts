@@ -75,6 +75,7 @@ class TrimmedStore {
   damage: string | undefined;
   halted: string | undefined;
   failures = 0;
+  hanging: Promise<void> | undefined;
   /** Of ids made in the first minute; ten more are of the second. One byte each. */
   oldOutcomes = 0;
   readonly kept: { oldestPosition: number; outcomes: number; outcomesBytes: number };
@@ -101,15 +102,15 @@ class TrimmedStore {
     return Promise.resolve();
   }
 
-  trim(upTo: number): Promise<void> {
+  async trim(upTo: number): Promise<void> {
+    await this.hanging;
     if (this.failures-- > 0) {
       this.halted = 'the disk is full';
-      return Promise.reject(new Error(this.halted));
+      throw new Error(this.halted);
     }
     this.trims.push(upTo);
     this.kept.oldestPosition = Math.max(this.oldestPosition, Math.min(upTo, this.oldestPosition + 100));
     this.oldOutcomes = Math.max(0, this.oldOutcomes - 100);
-    return Promise.resolve();
   }
 }
 
@@ -159,6 +160,20 @@ describe('a node trims its store', () => {
     trimmed.kept.oldestPosition = 0;
     await pass(3000);
     expect(trimmed.oldestPosition).toBe(0);
+    stop();
+  });
+
+  it('without a longer pause than a second, also after a trim that hung', async () => {
+    const { trimmed, pass, stop } = begin();
+    let end: () => void = () => {};
+    trimmed.hanging = new Promise((resolve) => (end = resolve));
+    await pass(20_000);
+    end();
+    trimmed.hanging = undefined;
+    await pass(20);
+    expect(trimmed.trims).toHaveLength(1);
+    await pass(1000);
+    expect(trimmed.trims.length).toBeGreaterThan(1);
     stop();
   });
 

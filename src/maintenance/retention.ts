@@ -16,12 +16,13 @@ export interface RetentionPorts {
 
 const periodMs = 1000;
 const pauseMsMin = 5;
+const pauseMsMax = 1000;
 /** Of one look; the rest is left to the next. */
 const trimsMax = 100;
 
 /**
  * Drops entries and outcomes of this node's store that `Retention` no longer keeps. Looks every second; several trims
- * follow each other when much is due, with as much time between them for applies as each took. One that fails is logged
+ * follow each other when much is due, with as much time between them for applies as each took, a second at most. One that fails is logged
  * and tried again. The floor of the certification window rises with the entries only at the next start.
  */
 export function startRetention(ports: RetentionPorts): Cancel {
@@ -66,7 +67,7 @@ class Trimmer {
       this.#failed = false;
       this.#trimmedBeforeMs = beforeMs;
       const tookMs = runtime.clock.monotonicMs() - startMs;
-      await delay(runtime.timers, Math.max(tookMs, pauseMsMin));
+      await delay(runtime.timers, Math.min(Math.max(tookMs, pauseMsMin), pauseMsMax));
     }
   }
 

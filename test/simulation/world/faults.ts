@@ -238,13 +238,17 @@ export class Faults {
     );
   }
 
-  /** For long enough, half of the time, that a sequencer gives its roles up where others may have them. */
-  #hangDisk(node: SimNode): void {
-    const { time, counts } = this.#world;
+  /** Of who leads, where nodes share a log; mostly for long enough that it gives its roles up. */
+  #hangDisk(struck: SimNode): void {
+    const { time, counts, nodes, etcd } = this.#world;
+    const leads = ({ id }: SimNode): boolean =>
+      keyspaceNames.some((name) => etcd?.logs.leaderOf(name)?.node === id);
+    const leading = this.#hanging.chance(0.9) ? nodes.filter(leads) : [];
+    const node = leading.length > 0 ? this.#hanging.pick(leading) : struck;
     const places = [...node.places.values()];
     counts.add('hanging disks');
     for (const { health } of places) health.hanging = true;
-    time.after(this.#hanging.between(1000, 10_000), () =>
+    time.after(this.#hanging.between(1000, 20_000), () =>
       places.forEach(({ health }) => (health.hanging = false)),
     );
   }
