@@ -22,8 +22,8 @@ const trimsMax = 100;
 
 /**
  * Drops entries and outcomes of this node's store that `Retention` no longer keeps. Looks every second; several trims
- * follow each other when much is due, with as much time between them for applies as each took, a second at most. One that fails is logged
- * and tried again. The floor of the certification window rises with the entries only at the next start.
+ * follow each other when much is due, with as much time between them for applies as each took, a second at most. One that
+ * fails is logged and tried again. The floor of the certification window rises with the entries only at the next start.
  */
 export function startRetention(ports: RetentionPorts): Cancel {
   const trimmer = new Trimmer(ports);

@@ -25,6 +25,10 @@ const committedAt = (node: string, name = 'a'): Promise<unknown> =>
   eventually(async () => valueOf(await cluster.keyspace(node).transact(write(name))), within);
 const saysSo = (node: string): Promise<unknown> =>
   eventually(() => expect(cluster.status(node).detail).toMatch(/its disk hangs/), within);
+const allAgree = async (): Promise<void> => {
+  await cluster.writable();
+  expect(await cluster.stateHashes()).toHaveLength(1);
+};
 /** Reads of many keys at once, the first thing that an entry with many counters does, hang from `begin` on. */
 const hangReads = (disk: FaultyDisk): { begin(): void } => {
   let hanging: Promise<void> | undefined;
@@ -59,9 +63,7 @@ describe('where nodes share the log', () => {
     const read = valueOf(await cluster.keyspace('home').read([key('a')], local));
     expect(read.values.map(textOf)).toEqual([undefined]);
     end();
-    await cluster.writable();
-    await cluster.settled();
-    expect(await cluster.stateHashes()).toHaveLength(1);
+    await allAgree();
   });
 
   it('a node that wins the role, and whose disk turns out to hang, frees it again', async () => {
@@ -73,9 +75,7 @@ describe('where nodes share the log', () => {
     expect(await cluster.sequencer()).toBe('west');
     end();
     await cluster.startNode('home');
-    await cluster.writable();
-    await cluster.settled();
-    expect(await cluster.stateHashes()).toHaveLength(1);
+    await allAgree();
   });
 
   it('a handover that meets the hang ends: the role is free', async () => {
