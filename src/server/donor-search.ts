@@ -1,5 +1,5 @@
 import type { KeyspaceId, NodeId, RegionId } from '../model/ids.js';
-import type { Clock } from '../runtime/runtime.js';
+import { delay, type Runtime } from '../runtime/runtime.js';
 import type { DonorCandidate } from '../transfer/snapshot-joiner.js';
 import { donorsAmong, historyOf, historyThatCounts, isSequencing, type PeerCopy } from './donors.js';
 
@@ -10,13 +10,14 @@ export interface DonorSearchPorts {
   readonly shared: boolean;
   /** The other nodes, and what they last said of the keyspace. */
   readonly peers: () => readonly PeerCopy[];
-  readonly clock: Clock;
+  readonly runtime: Runtime;
 }
 
 /** For this long what nodes told before may be older than what a join was begun for. */
 const gossipMsMax = 3000;
 /** For this long a node that starts waits to hear of all others before it chooses among them. */
 const gatherMsMax = 1000;
+const lookAgainMs = 50;
 
 /** Finds whom a node takes a copy from, out of what gossip tells; knows how new that is. */
 export class DonorSearch {
@@ -25,24 +26,30 @@ export class DonorSearch {
 
   constructor(ports: DonorSearchPorts) {
     this.#ports = ports;
-    this.#openedMs = ports.clock.monotonicMs();
+    this.#openedMs = ports.runtime.clock.monotonicMs();
   }
 
   /** Looks from now on; `history`: that of whoever sequences, as it said itself just now. Each call of the result looks anew. */
   begin(history?: KeyspaceId): () => DonorCandidate[] {
-    const sinceMs = this.#ports.clock.monotonicMs();
+    const sinceMs = this.#ports.runtime.clock.monotonicMs();
     return () => this.#find(sinceMs, history);
   }
 
-  /** Whom a search that had begun with this node would find. */
-  now(): DonorCandidate[] {
-    return this.#find(this.#openedMs, undefined);
+  /** Whether a search that had begun with this node finds anyone; waits for as long as gossip may be late. */
+  async soon(): Promise<boolean> {
+    const { clock, timers } = this.#ports.runtime;
+    const endMs = clock.monotonicMs() + gossipMsMax;
+    for (;;) {
+      if (this.#find(this.#openedMs, undefined).length > 0) return true;
+      if (clock.monotonicMs() >= endMs) return false;
+      await delay(timers, lookAgainMs);
+    }
   }
 
   #find(sinceMs: number, begunFor: KeyspaceId | undefined): DonorCandidate[] {
-    const { peers, clock, region, home, shared } = this.#ports;
+    const { peers, runtime, region, home, shared } = this.#ports;
     const copies = peers();
-    const nowMs = clock.monotonicMs();
+    const nowMs = runtime.clock.monotonicMs();
     const areAllHeard = copies.every(({ said }) => said !== undefined);
     if (!areAllHeard && nowMs - this.#openedMs < gatherMsMax) return [];
     const isEarly = nowMs - sinceMs < gossipMsMax;

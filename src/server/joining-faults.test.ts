@@ -40,7 +40,7 @@ const joinedBySnapshot = (node: string) =>
     return cluster.status(node).join!;
   }, within);
 const setAside = (node: string) => cluster.admin(node).setAside();
-const rejoin = (node: string) => eventually(async () => valueOf(await cluster.admin(node).rejoin()));
+const rejoin = async (node: string) => valueOf(await cluster.admin(node).rejoin());
 const holdTransfers = (node: string): void => {
   for (const donor of cluster.nodeIds()) if (donor !== node) cluster.network.hold(donor, node, 'transfer');
 };

@@ -35,7 +35,7 @@ export class HostAdmin implements KeyspaceAdmin {
   }
 
   rejoin(): Promise<Result<{ readonly setAside: undefined }>> {
-    return Promise.resolve(this.#host.rejoin());
+    return this.#host.rejoin();
   }
 
   planRecovery(options: RecoverOptions): Promise<Result<RecoveryPlan>> {

@@ -79,7 +79,7 @@ export class KeyspaceHost {
     const { region, keyspace, peers, runtime } = options;
     const { homeNode: home, sharedLog } = keyspace;
     const shared = sharedLog !== undefined;
-    this.#search = new DonorSearch({ region, home, shared, peers, clock: runtime.clock });
+    this.#search = new DonorSearch({ region, home, shared, peers, runtime });
     this.#absent = this.#newAbsent(undefined);
   }
 
@@ -179,15 +179,11 @@ export class KeyspaceHost {
   }
 
   /** On the operator's word: this node's copy is set aside, and another taken. */
-  rejoin(): Result<{ readonly setAside: undefined }> {
-    const { busy } = this;
-    if (busy !== undefined) return fail('OPERATION_REFUSED', busy);
-    if (this.isHome)
-      return fail('OPERATION_REFUSED', 'this is the home: its copy is the log; see meridian recover');
-    if (this.#node?.sequencing === true)
-      return fail('OPERATION_REFUSED', 'this node sequences the keyspace: its copy is not to be replaced');
-    if (this.#search.now().length === 0)
-      return fail('OPERATION_REFUSED', 'no node that serves the keyspace can be reached');
+  async rejoin(): Promise<Result<{ readonly setAside: undefined }>> {
+    const isFound = this.#whyNotRejoin() === undefined && (await this.#search.soon());
+    const whyNot =
+      this.#whyNotRejoin() ?? (isFound ? undefined : 'no node that serves the keyspace can be reached');
+    if (whyNot !== undefined) return fail('OPERATION_REFUSED', whyNot);
     const history = this.#node?.link.otherHistory;
     const order = {
       why: 'an operator ordered it',
@@ -196,6 +192,12 @@ export class KeyspaceHost {
     };
     this.#begin('joining', () => this.#join(order));
     return succeed({ setAside: undefined });
+  }
+
+  #whyNotRejoin(): string | undefined {
+    if (this.isHome) return 'this is the home: its copy is the log; see meridian recover';
+    const isSequencing = this.#node?.sequencing === true;
+    return isSequencing ? 'this node sequences the keyspace: its copy is not to be replaced' : this.busy;
   }
 
   /**
