@@ -38,7 +38,7 @@ function put(key: string, body = Buffer.alloc(50_000, key)): Promise<HttpReply> 
 async function operator(command: string, node: string, ...args: readonly string[]): Promise<string> {
   const where = command === 'rejoin' ? '--at' : '--url';
   const ended = await runMeridian([command, ...args, where, cluster.node(node).httpUrl]);
-  expect(ended, command).toMatchObject({ code: 0 });
+  expect(ended.code, `${command}: ${ended.errors}`).toBe(0);
   return ended.output;
 }
 
