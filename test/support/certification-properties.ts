@@ -30,7 +30,7 @@ export type MakeCertifier = (bounds: WindowBounds, floor: Seqno) => Certifier;
 
 const roomy: WindowBounds = { transactionsMax: 1000, keysMax: 1000, deletedRangesMax: 1000 };
 
-/** Every verdict, with key, winner and floor, is the oracle's; early judgement finds a conflict of the oracle's or none. */
+/** Every verdict, with key, winner and floor, is the oracle's; early judgement finds a conflict or none, the oracle's above the floor. */
 export function agreesWithTheOracle(make: MakeCertifier) {
   return fc.property(arbitraryBounds, arbitrarySteps, (bounds, steps) => {
     const oracle = new CertificationOracle();
@@ -47,8 +47,11 @@ export function agreesWithTheOracle(make: MakeCertifier) {
       const verdict = certifier.certify(request);
       expect(judgementOf(verdict)).toEqual(oracle.judge(transaction, bounds));
       const early = certifier.firstConflict(request);
-      if (early !== undefined) {
+      if (early !== undefined && transaction.snapshot! >= certifier.floor) {
         expect(oracle.losses(transaction)).toContainEqual(lossOf(early));
+      } else if (early !== undefined) {
+        // A later write of the key may be forgotten with the window: the one that is named won all the same.
+        expect(isLoss(transaction, lossOf(early), oracle.history)).toBe(true);
       } else {
         expect(verdict.kind).not.toBe('conflict');
       }
@@ -70,9 +73,7 @@ export function abortsOnlyForReason(make: MakeCertifier) {
       const transaction = judgedAt(history.length, step.transaction);
       const verdict = certifier.certify(requestOf(transaction));
       if (verdict.kind !== 'conflict') continue;
-      const { key, winner } = lossOf(verdict.conflict);
-      expect(winner).toBeGreaterThan(transaction.snapshot!);
-      expect(isReason(transaction, key, history[winner - 1]!)).toBe(true);
+      expect(isLoss(transaction, lossOf(verdict.conflict), history)).toBe(true);
     }
   });
 }
@@ -145,8 +146,14 @@ function lossOf({ key, winner }: Conflict): Loss {
   return { key: keyToBytes(key), winner };
 }
 
-/** Whether the winner did something to the key that the transaction must not have missed. */
-function isReason(transaction: JudgedTransaction, key: Uint8Array, winner: readonly Operation[]): boolean {
+/** Whether the winner, after the snapshot, did something to the key that the transaction must not have missed. */
+function isLoss(
+  transaction: JudgedTransaction,
+  { key, winner: at }: Loss,
+  history: readonly (readonly Operation[])[],
+): boolean {
+  const winner = history[at - 1];
+  if (winner === undefined || at <= transaction.snapshot!) return false;
   const isKey = (other: Uint8Array) => Buffer.compare(other, key) === 0;
   const written = winner.filter((operation) => touches(operation, key));
   const writtenPlainly = written.filter(({ kind }) => kind !== 'add');
