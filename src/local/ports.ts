@@ -66,18 +66,20 @@ async function tryListening(address: Address): Promise<string | undefined> {
 }
 
 /** Systems give ports from 32,768 (Linux) or 49,152 on to outgoing connections: one of those may be taken at any moment. */
-const candidates = { first: 20_000, count: 12_000 };
+const candidates = { first: 20_000, blocks: 12, count: 1000 };
 const triesMax = 2000;
 
 /**
  * Ports of the loopback interface that were free a moment ago, all different: another cluster at the usual ones may go on.
- * A node that is down keeps its port, for nothing but a server takes it.
+ * A node that is down keeps its port, for nothing but a server takes it, and a process that looks for ports at the same
+ * time looks elsewhere.
  */
 export async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
+  const block = candidates.first + (process.pid % candidates.blocks) * candidates.count;
   for (let tries = 0; found.size < count; tries++) {
     if (tries === triesMax) throw new ClusterStartError(`No ${count} free ports were found on this machine.`);
-    const port = candidates.first + Math.floor(systemRandom.fraction() * candidates.count);
+    const port = block + Math.floor(systemRandom.fraction() * candidates.count);
     if ((await tryListening({ host: '127.0.0.1', port })) === undefined) found.add(port);
   }
   return [...found];
