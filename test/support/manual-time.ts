@@ -20,6 +20,11 @@ export class ManualTime {
     return this.pending.size;
   }
 
+  /** From now to the first of them, ms; Infinity when there is none. */
+  get nextInMs(): number {
+    return Math.min(...[...this.pending].map(({ dueMs }) => dueMs)) - this.nowMs;
+  }
+
   /** Moves time by `ms`, running what falls due in its order, each at its moment. */
   advance(ms: number): void {
     const untilMs = this.nowMs + ms;

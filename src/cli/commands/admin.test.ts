@@ -227,7 +227,9 @@ describe('recover', () => {
       response.destroy();
     };
     const { out, err, code, time } = start(['recover', 'default', '--yes']);
-    await eventually(() => seen.at(-1)?.request === `GET ${base}` && seen.length > 3 && time.waiting > 0);
+    await eventually(
+      () => seen.at(-1)?.request === `GET ${base}` && seen.length > 3 && time.nextInMs === 2000,
+    );
     answers[`GET ${base}`] = json({ node: 'us-east', state: 'synced', uuid: 'new' });
     time.advance(2000);
     expect(await code).toBe(0);
@@ -295,7 +297,8 @@ describe('check', () => {
     answers[`GET ${base}`] = json({ name: 'default', state: 'synced' });
     const { out, err, code, time } = start(['check', 'default']);
     const polled = async (times: number): Promise<void> => {
-      await eventually(() => seen.length === 1 + times && time.waiting > 0);
+      // Not of the request, which may wait for its answer yet.
+      await eventually(() => seen.length === 1 + times && time.nextInMs === 500);
       time.advance(500);
     };
     await polled(1);
