@@ -33,8 +33,9 @@ it('on disk, use of it stays flat under endless writes', { timeout: 120_000 }, a
     }
     await trimmed;
     expect(store.kept.entriesBytes).toBeLessThanOrEqual(keptBytes);
-    expect(Math.max(...sizes.slice(7))).toBeLessThan(1.3 * Math.max(...sizes.slice(0, 7)));
-    // Of 224 MiB of entries and data: what is kept, two logs of 16 MiB, and as much that waits to be compacted.
+    // Of 224 MiB of entries and data, whenever it has been compacted: what is kept, and a log of 16 MiB.
+    expect(Math.min(...sizes.slice(7))).toBeLessThan(25);
+    // At most: two logs, and as much that waits to be compacted.
     expect(Math.max(...sizes)).toBeLessThan(60);
     expect(store.snapshot().get(key('k1'))).toBeDefined();
   } finally {
