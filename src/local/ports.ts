@@ -71,14 +71,15 @@ const triesMax = 2000;
 
 /**
  * Ports of the loopback interface that were free a moment ago, all different: another cluster at the usual ones may go on.
- * A node that is down keeps its port, for nothing but a server takes it, and a process that looks for ports at the same
- * time looks elsewhere.
+ * A node that is down keeps its port, for nothing but a server takes it, and another process that looks for ports at the
+ * same time most likely looks in another block.
  */
 export async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
   const block = candidates.first + (process.pid % candidates.blocks) * candidates.count;
   for (let tries = 0; found.size < count; tries++) {
-    if (tries === triesMax) throw new ClusterStartError(`No ${count} free ports were found on this machine.`);
+    if (tries === triesMax)
+      throw new ClusterStartError(`No ${count} free ports were found from ${block} on.`);
     const port = block + Math.floor(systemRandom.fraction() * candidates.count);
     if ((await tryListening({ host: '127.0.0.1', port })) === undefined) found.add(port);
   }

@@ -35,13 +35,13 @@ export class DonorSearch {
     return () => this.#find(sinceMs, history);
   }
 
-  /** Whether a search that had begun with this node finds anyone; waits for as long as gossip may be late. */
-  async soon(): Promise<boolean> {
+  /** Whether a search that had begun with this node finds anyone; waits for as long as gossip may be late, unless `isOver`. */
+  async soon(isOver: () => boolean): Promise<boolean> {
     const { clock, timers } = this.#ports.runtime;
     const endMs = clock.monotonicMs() + gossipMsMax;
     for (;;) {
       if (this.#find(this.#openedMs, undefined).length > 0) return true;
-      if (clock.monotonicMs() >= endMs) return false;
+      if (isOver() || clock.monotonicMs() >= endMs) return false;
       await delay(timers, lookAgainMs);
     }
   }

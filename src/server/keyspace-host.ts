@@ -180,7 +180,7 @@ export class KeyspaceHost {
 
   /** On the operator's word: this node's copy is set aside, and another taken. */
   async rejoin(): Promise<Result<{ readonly setAside: undefined }>> {
-    const isFound = this.#whyNotRejoin() === undefined && (await this.#search.soon());
+    const isFound = await this.#search.soon(() => this.#whyNotRejoin() !== undefined);
     const whyNot =
       this.#whyNotRejoin() ?? (isFound ? undefined : 'no node that serves the keyspace can be reached');
     if (whyNot !== undefined) return fail('OPERATION_REFUSED', whyNot);
